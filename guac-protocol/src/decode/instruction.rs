@@ -1,0 +1,230 @@
+//! A decoded instruction.
+
+use core::fmt;
+use core::iter::FusedIterator;
+
+use super::progress::Values;
+use super::short::Part;
+use crate::Opcode;
+use crate::kernel::{Fields, Kept, Places};
+
+impl Values for Places {
+    #[inline(always)]
+    fn value(&mut self, start: usize, end: usize) {
+        self.push(start, end);
+    }
+}
+
+/// A whole, valid instruction, borrowed from the buffer that holds it.
+///
+/// Element 0 is the opcode; arguments follow.
+#[derive(Clone, Copy)]
+pub struct Instruction<'a> {
+    /// The text of a run of instructions, of which this is one.
+    fields: Fields<'a>,
+    bytes: (usize, usize),
+    /// Index of the opcode among the elements of the run.
+    first: usize,
+    count: usize,
+}
+
+impl<'a> Instruction<'a> {
+    /// The only instruction of a text.
+    #[inline(always)]
+    pub(super) fn whole(fields: Fields<'a>, count: usize) -> Self {
+        Self {
+            fields,
+            bytes: (0, fields.text().len()),
+            first: 0,
+            count,
+        }
+    }
+
+    /// One instruction of a run.
+    #[inline(always)]
+    pub(super) fn part(fields: Fields<'a>, part: &Part) -> Self {
+        Self {
+            fields,
+            bytes: (part.bytes.start, part.bytes.end),
+            first: part.elements.start,
+            count: part.elements.len(),
+        }
+    }
+
+    /// The opcode as an enum.
+    #[inline]
+    #[must_use]
+    pub fn opcode(&self) -> Opcode {
+        let run = self.fields.text().as_bytes();
+        match (self.fields.start(self.first), self.fields.end(self.first)) {
+            (Some(start), Some(end)) => Opcode::from_range(run, start, end),
+            _ => Opcode::from(self.opcode_str()),
+        }
+    }
+
+    /// The opcode as it stands in the instruction.
+    #[inline]
+    #[must_use]
+    pub fn opcode_str(&self) -> &'a str {
+        self.get(0).unwrap_or_default()
+    }
+
+    /// Number of elements, the opcode included; at least one.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Never true: an instruction has at least an opcode.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Value of the element at an index. Takes constant time for the first 128; those
+    /// after them, which only limits beyond guacd's let in, are searched for.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&'a str> {
+        if index >= self.count {
+            return None;
+        }
+        match self.fields.get(self.first + index) {
+            Some(value) => Some(value),
+            None => self.elements().nth(index),
+        }
+    }
+
+    /// Values of all elements, the opcode first.
+    #[inline]
+    #[must_use]
+    pub fn elements(&self) -> Elements<'a> {
+        Elements {
+            kept: self.fields.range(self.first, self.first + self.count),
+            left: self.count,
+            walk: Walk {
+                fields: self.fields,
+                after: 0,
+                value: "",
+            },
+        }
+    }
+
+    /// Values of the arguments: all elements but the opcode.
+    #[inline]
+    #[must_use]
+    pub fn args(&self) -> Elements<'a> {
+        let mut elements = self.elements();
+        elements.next();
+        elements
+    }
+
+    /// The instruction as it stands on the wire, from its first digit to the `;`.
+    #[inline]
+    #[must_use]
+    pub fn raw(&self) -> &'a [u8] {
+        self.raw_str().as_bytes()
+    }
+
+    /// [`raw`](Self::raw) as text.
+    #[inline]
+    #[must_use]
+    pub fn raw_str(&self) -> &'a str {
+        let (start, end) = self.bytes;
+        self.fields.text().get(start..end).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Instruction<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.elements()).finish()
+    }
+}
+
+impl PartialEq for Instruction<'_> {
+    /// Equal on the wire, which is the same as equal elements: each instruction has
+    /// exactly one spelling.
+    fn eq(&self, other: &Self) -> bool {
+        self.raw_str() == other.raw_str()
+    }
+}
+
+impl Eq for Instruction<'_> {}
+
+/// Iterator over the values of an instruction.
+#[derive(Clone)]
+pub struct Elements<'a> {
+    kept: Kept<'a>,
+    /// Elements to come.
+    left: usize,
+    walk: Walk<'a>,
+}
+
+/// A way to the values whose places are not kept: one after the other. Only limits
+/// beyond guacd's let so many in.
+#[derive(Clone)]
+struct Walk<'a> {
+    fields: Fields<'a>,
+    /// Offset of the next element; 0 before the first one here.
+    after: usize,
+    value: &'a str,
+}
+
+impl Walk<'_> {
+    /// Finds the next value. It is left in a field because a call that returned it would
+    /// keep callers from being inlined into code for other instruction sets.
+    #[cold]
+    #[inline(never)]
+    fn step(&mut self) {
+        self.value = self.next().unwrap_or_default();
+    }
+}
+
+impl<'a> Iterator for Walk<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        if let (0, Some(last)) = (self.after, self.fields.kept().checked_sub(1)) {
+            self.after = self.fields.end(last)? + 1;
+        }
+        let rest = self.fields.text().get(self.after..)?;
+        let (length, text) = rest.split_once('.')?;
+        let end = crate::codepoint::offset_of_nth(text.as_bytes(), length.parse().ok()?)?;
+        self.after += length.len() + 1 + end + 1;
+        text.get(..end)
+    }
+}
+
+impl fmt::Debug for Elements<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = &'a str;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<&'a str> {
+        if let Some(value) = self.kept.next() {
+            self.left -= 1;
+            return Some(value);
+        }
+        if self.left == 0 {
+            return None;
+        }
+        self.left -= 1;
+        self.walk.step();
+        Some(self.walk.value)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Elements<'_> {}
+impl FusedIterator for Elements<'_> {}

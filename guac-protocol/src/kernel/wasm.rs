@@ -1,0 +1,1 @@
+//! WebAssembly fixed-width SIMD.
