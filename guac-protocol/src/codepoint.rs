@@ -13,7 +13,8 @@ use crate::kernel::{self, Kernel, Selected, Task};
 
 pub use crate::kernel::Level;
 
-/// Longest input that is worked on in place, without choosing a kernel.
+/// Longest input that is worked on in two words. From here to a block no kernel is chosen
+/// either.
 const INLINE: usize = 16;
 
 /// Number of codepoints.
@@ -25,7 +26,9 @@ const INLINE: usize = 16;
 #[must_use]
 pub fn count(bytes: &[u8]) -> usize {
     if bytes.len() <= INLINE {
-        kernel::count_inline(bytes)
+        kernel::count_short(bytes)
+    } else if bytes.len() < kernel::BLOCK {
+        kernel::count_words(bytes)
     } else {
         kernel::run(Selected::best(), Count { bytes })
     }
@@ -46,7 +49,9 @@ pub fn count(bytes: &[u8]) -> usize {
 #[must_use]
 pub fn offset_of_nth(bytes: &[u8], n: usize) -> Option<usize> {
     let found = if bytes.len() <= INLINE {
-        kernel::offset_of_nth_inline(bytes, n)
+        kernel::offset_of_nth_short(bytes, n)
+    } else if bytes.len() < kernel::BLOCK {
+        kernel::offset_of_nth_words(bytes, n)
     } else {
         kernel::run(Selected::best(), OffsetOfNth { bytes, n })
     };

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use crate::decode::{NoTable, Parts, State, Step, opcode};
-use crate::kernel::{self, BLOCK, Kernel, Level, Selected, Task};
+use crate::kernel::{self, BLOCK, Extent, Kernel, Level, Selected, Task};
 use crate::{Error, Limits, Opcode};
 
 /// One instruction that a [`Scanner`] found.
@@ -170,7 +170,7 @@ impl<F: FnMut(Scanned)> Task for ScanAll<'_, '_, F> {
             if state.short && state.progress.is_start() {
                 let began = length;
                 while let Some(block) = buffer[length..].first_chunk()
-                    && let Some(run) = kernel::find_run(kernel, block)
+                    && let Some(run) = kernel::find_run(kernel, block, Extent::All)
                     && kernel.elements(block, run.block, run.ends, None).is_some()
                 {
                     for part in Parts::new(run.ends, run.terminators) {
@@ -186,7 +186,7 @@ impl<F: FnMut(Scanned)> Task for ScanAll<'_, '_, F> {
                 state,
                 buffer: rest,
             };
-            match kernel.call(long) {
+            match long.call(kernel) {
                 Ok(0) => break ScanEnd::incomplete(rest),
                 Ok(taken) => {
                     report(opcode_of(rest), length, taken);
@@ -208,6 +208,15 @@ impl<F: FnMut(Scanned)> Task for ScanAll<'_, '_, F> {
 struct ScanLong<'s, 'b> {
     state: &'s mut State,
     buffer: &'b [u8],
+}
+
+impl ScanLong<'_, '_> {
+    /// Out of the way of the quick parser, whose registers it would take.
+    #[cold]
+    #[inline(never)]
+    fn call<K: Kernel>(self, kernel: K) -> Result<usize, Error> {
+        kernel.call(self)
+    }
 }
 
 impl Task for ScanLong<'_, '_> {

@@ -101,15 +101,7 @@ impl<'a> Instruction<'a> {
     #[inline]
     #[must_use]
     pub fn elements(&self) -> Elements<'a> {
-        Elements {
-            kept: self.fields.range(self.first, self.first + self.count),
-            left: self.count,
-            walk: Walk {
-                fields: self.fields,
-                after: 0,
-                value: "",
-            },
-        }
+        Elements::new(self.fields, self.first, self.count)
     }
 
     /// Values of the arguments: all elements but the opcode.
@@ -157,44 +149,10 @@ impl Eq for Instruction<'_> {}
 #[derive(Clone)]
 pub struct Elements<'a> {
     kept: Kept<'a>,
-    /// Elements to come.
-    left: usize,
-    walk: Walk<'a>,
-}
-
-/// A way to the values whose places are not kept: one after the other. Only limits
-/// beyond guacd's let so many in.
-#[derive(Clone)]
-struct Walk<'a> {
-    fields: Fields<'a>,
-    /// Offset of the next element; 0 before the first one here.
+    /// Elements after those whose places are kept.
+    others: usize,
+    /// Where the next of them starts.
     after: usize,
-    value: &'a str,
-}
-
-impl Walk<'_> {
-    /// Finds the next value. It is left in a field because a call that returned it would
-    /// keep callers from being inlined into code for other instruction sets.
-    #[cold]
-    #[inline(never)]
-    fn step(&mut self) {
-        self.value = self.next().unwrap_or_default();
-    }
-}
-
-impl<'a> Iterator for Walk<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        if let (0, Some(last)) = (self.after, self.fields.kept().checked_sub(1)) {
-            self.after = self.fields.end(last)? + 1;
-        }
-        let rest = self.fields.text().get(self.after..)?;
-        let (length, text) = rest.split_once('.')?;
-        let end = crate::codepoint::offset_of_nth(text.as_bytes(), length.parse().ok()?)?;
-        self.after += length.len() + 1 + end + 1;
-        text.get(..end)
-    }
 }
 
 impl fmt::Debug for Elements<'_> {
@@ -203,26 +161,76 @@ impl fmt::Debug for Elements<'_> {
     }
 }
 
+impl<'a> Elements<'a> {
+    #[inline(always)]
+    fn new(fields: Fields<'a>, first: usize, count: usize) -> Self {
+        let kept = fields.range(first, first + count);
+        Self {
+            others: count - kept.len(),
+            after: if kept.len() == count {
+                0
+            } else {
+                fields.after_kept()
+            },
+            kept,
+        }
+    }
+
+    /// The next value, once no more places are kept. Only limits beyond guacd's let so
+    /// many in.
+    #[inline(always)]
+    fn next_other(&mut self) -> Option<&'a str> {
+        if self.others == 0 {
+            return None;
+        }
+        // By way of a local: were the callee given a part of `self`, all of it would live
+        // in memory. And were the value returned, it would be one that calls between
+        // instruction sets must not return, and callers could not be inlined.
+        let mut found = Found {
+            after: self.after,
+            value: "",
+        };
+        walk(&self.kept.fields(), &mut found);
+        self.others -= 1;
+        self.after = found.after;
+        Some(found.value)
+    }
+}
+
+struct Found<'a> {
+    after: usize,
+    value: &'a str,
+}
+
+/// Finds the value of the element that starts at an offset, and where the next starts.
+#[cold]
+#[inline(never)]
+fn walk<'a>(fields: &Fields<'a>, found: &mut Found<'a>) {
+    let rest = fields.text().get(found.after..).unwrap_or_default();
+    let Some((digits, text)) = rest.split_once('.') else {
+        return;
+    };
+    let length = digits.parse().unwrap_or_default();
+    let end = crate::codepoint::offset_of_nth(text.as_bytes(), length).unwrap_or_default();
+    found.value = text.get(..end).unwrap_or_default();
+    found.after += digits.len() + 1 + end + 1;
+}
+
 impl<'a> Iterator for Elements<'a> {
     type Item = &'a str;
 
     #[inline(always)]
     fn next(&mut self) -> Option<&'a str> {
-        if let Some(value) = self.kept.next() {
-            self.left -= 1;
-            return Some(value);
+        match self.kept.next() {
+            Some(value) => Some(value),
+            None => self.next_other(),
         }
-        if self.left == 0 {
-            return None;
-        }
-        self.left -= 1;
-        self.walk.step();
-        Some(self.walk.value)
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
+        let left = self.kept.len() + self.others;
+        (left, Some(left))
     }
 }
 

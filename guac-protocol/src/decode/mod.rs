@@ -8,7 +8,7 @@ pub use instruction::{Elements, Instruction};
 pub(crate) use progress::{NoTable, Progress, Step};
 pub(crate) use short::{Parts, opcode};
 
-use crate::kernel::{self, Fields, Kernel, Level, Places, Selected, Task};
+use crate::kernel::{self, Extent, Fields, Kernel, Level, Places, Selected, Task};
 use crate::{Error, Limits, Scan, ScanEnd};
 
 /// What [`Decoder::decode`] found at the start of the buffer.
@@ -195,7 +195,7 @@ impl<'a> Task for DecodeOne<'a> {
             && state.progress.is_start()
             && let Some(block) = buffer.first_chunk()
         {
-            match Fields::parse_run(kernel, block, places) {
+            match Fields::parse_run(kernel, block, Extent::One, places) {
                 Ok(run) => {
                     let part = Parts::first(run.ends, run.terminators);
                     state.offset += part.bytes.end as u64;
@@ -207,11 +207,12 @@ impl<'a> Task for DecodeOne<'a> {
                 Err(unused) => places = unused,
             }
         }
-        kernel.call(DecodeLong {
+        DecodeLong {
             state,
             places,
             buffer,
-        })
+        }
+        .call(kernel)
     }
 }
 
@@ -241,7 +242,7 @@ impl<F: FnMut(Instruction<'_>)> Task for DecodeAll<'_, '_, F> {
             if state.short && state.progress.is_start() {
                 let began = length;
                 while let Some(block) = buffer[length..].first_chunk()
-                    && let Ok(run) = Fields::parse_run(kernel, block, places)
+                    && let Ok(run) = Fields::parse_run(kernel, block, Extent::All, places)
                 {
                     for part in Parts::new(run.ends, run.terminators) {
                         instructions += 1;
@@ -257,7 +258,7 @@ impl<F: FnMut(Instruction<'_>)> Task for DecodeAll<'_, '_, F> {
                 places,
                 buffer: rest,
             };
-            match kernel.call(long) {
+            match long.call(kernel) {
                 Ok(Decoded::Incomplete) => break ScanEnd::incomplete(rest),
                 Ok(Decoded::Complete {
                     instruction,
@@ -289,6 +290,15 @@ struct DecodeLong<'a> {
     state: &'a mut State,
     places: &'a mut Places,
     buffer: &'a [u8],
+}
+
+impl<'a> DecodeLong<'a> {
+    /// Out of the way of the quick parser, whose registers it would take.
+    #[cold]
+    #[inline(never)]
+    fn call<K: Kernel>(self, kernel: K) -> Result<Decoded<'a>, Error> {
+        kernel.call(self)
+    }
 }
 
 impl<'a> Task for DecodeLong<'a> {

@@ -1,6 +1,6 @@
 //! Text and the places of the values in it, known to fit each other.
 
-use super::{BLOCK, Kernel, Places};
+use super::{BLOCK, Extent, Kernel, PLACES, Places};
 
 /// A text with the places of values in it. Each kept place is known to lie within the
 /// text, between codepoints.
@@ -8,6 +8,9 @@ use super::{BLOCK, Kernel, Places};
 pub(crate) struct Fields<'a> {
     text: &'a str,
     places: &'a Places,
+    /// Elements whose places are kept: that of `places`, here so that a loop over them
+    /// does not wait for memory.
+    kept: usize,
 }
 
 /// Instructions at the start of a block that end in it.
@@ -25,7 +28,8 @@ impl<'a> Fields<'a> {
             let (start, end) = (places.starts[i] as usize, places.ends[i] as usize);
             text.get(start..end).is_some()
         });
-        places_fit.then_some(Self { text, places })
+        let kept = places.kept;
+        places_fit.then_some(Self { text, places, kept })
     }
 
     /// Parses the run of instructions at the start of a block, as far as they hold only
@@ -35,9 +39,10 @@ impl<'a> Fields<'a> {
     pub(crate) fn parse_run<K: Kernel>(
         kernel: K,
         bytes: &'a [u8; BLOCK],
+        extent: Extent,
         places: &'a mut Places,
     ) -> Result<Run<'a>, &'a mut Places> {
-        let Some(found) = super::find_run(kernel, bytes) else {
+        let Some(found) = super::find_run(kernel, bytes, extent) else {
             return Err(places);
         };
         let Some(count) = kernel.elements(bytes, found.block, found.ends, Some(places)) else {
@@ -51,7 +56,11 @@ impl<'a> Fields<'a> {
             // `Kernel::elements` found each value to end, at or after its start, at a
             // bit of `ends`, all of which lie before `length`; and in ASCII every byte is
             // a codepoint.
-            fields: Self { text, places },
+            fields: Self {
+                text,
+                places,
+                kept: count.min(PLACES),
+            },
             ends: found.ends,
             terminators: found.terminators,
         })
@@ -62,10 +71,12 @@ impl<'a> Fields<'a> {
         self.text
     }
 
-    /// Elements whose places are kept.
-    #[inline(always)]
-    pub(crate) fn kept(&self) -> usize {
-        self.places.kept
+    /// Offset of the element after those whose places are kept.
+    #[cold]
+    pub(crate) fn after_kept(&self) -> usize {
+        let last = self.kept.checked_sub(1);
+        last.and_then(|last| self.end(last))
+            .map_or(0, |end| end + 1)
     }
 
     /// The value with an index, where its place is kept.
@@ -80,7 +91,7 @@ impl<'a> Fields<'a> {
         Kept {
             fields: *self,
             next: from,
-            end: to.min(self.places.kept),
+            end: to.min(self.kept),
         }
     }
 
@@ -88,14 +99,14 @@ impl<'a> Fields<'a> {
     #[inline(always)]
     pub(crate) fn start(&self, index: usize) -> Option<usize> {
         let start = self.places.starts.get(index)?;
-        (index < self.places.kept).then_some(*start as usize)
+        (index < self.kept).then_some(*start as usize)
     }
 
     /// Offset of the byte after the value with an index, where its place is kept.
     #[inline(always)]
     pub(crate) fn end(&self, index: usize) -> Option<usize> {
         let end = self.places.ends.get(index)?;
-        (index < self.places.kept).then_some(*end as usize)
+        (index < self.kept).then_some(*end as usize)
     }
 }
 
@@ -108,6 +119,19 @@ pub(crate) struct Kept<'a> {
     end: usize,
 }
 
+impl<'a> Kept<'a> {
+    #[inline(always)]
+    pub(crate) fn fields(&self) -> Fields<'a> {
+        self.fields
+    }
+
+    /// Values to come.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.end.saturating_sub(self.next)
+    }
+}
+
 impl<'a> Iterator for Kept<'a> {
     type Item = &'a str;
 
@@ -116,9 +140,9 @@ impl<'a> Iterator for Kept<'a> {
         if self.next >= self.end {
             return None;
         }
-        let Fields { text, places } = self.fields;
-        // SAFETY: `next` is below `end`, which is at most `places.kept`; and that is at
-        // most `PLACES`, as `Places` sees to. The text may be cut there by the invariant
+        let Fields { text, places, .. } = self.fields;
+        // SAFETY: `next` is below `end`, which is at most the number of places kept; and
+        // that is at most `PLACES`, as `Places` sees to. The text may be cut there by the invariant
         // of `Fields`: nothing changes the places while they are borrowed.
         let value = unsafe {
             let start = *places.starts.get_unchecked(self.next);

@@ -6,6 +6,7 @@
 //! dispatched per element.
 
 mod cursor;
+mod elements;
 mod fields;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon", not(guac_no_simd)))]
 mod neon;
@@ -22,7 +23,9 @@ pub(crate) use cursor::{Cursor, text};
 pub(crate) use fields::{Fields, Kept};
 pub(crate) use places::{PLACES, Places};
 pub(crate) use scalar::Scalar;
-pub(crate) use swar::{Swar, count as count_inline, offset_of_nth as offset_of_nth_inline};
+pub(crate) use swar::{
+    Swar, count_short, count_words, offset_of_nth as offset_of_nth_words, offset_of_nth_short,
+};
 
 /// Bytes that a kernel looks at together.
 pub(crate) const BLOCK: usize = 64;
@@ -51,8 +54,24 @@ pub(crate) trait Kernel: Copy {
     const TALLY_BLOCKS: usize;
 
     fn load(self, bytes: &[u8; BLOCK]) -> Self::Block;
+    /// Loads four blocks. (Closures such as those of `array::map` are kept out of the
+    /// kernels: one that is not inlined is not compiled for the instruction set.)
+    #[inline(always)]
+    fn load_four(self, bytes: &[u8; 4 * BLOCK]) -> [Self::Block; 4] {
+        let (blocks, _) = bytes.as_chunks();
+        [
+            self.load(&blocks[0]),
+            self.load(&blocks[1]),
+            self.load(&blocks[2]),
+            self.load(&blocks[3]),
+        ]
+    }
     /// Bytes equal to `byte`.
     fn equal(self, block: Self::Block, byte: u8) -> u64;
+    /// Bytes `0` to `9`.
+    fn digits(self, block: Self::Block) -> u64;
+    /// Bytes with a bit (0 to 3) set.
+    fn bit(self, block: Self::Block, bit: u32) -> u64;
     /// Bytes outside ASCII.
     fn non_ascii(self, block: Self::Block) -> u64;
     /// First bytes of codepoints: all but `0x80..=0xBF`.
@@ -84,11 +103,11 @@ pub(crate) trait Kernel: Copy {
     fn elements(
         self,
         bytes: &[u8; BLOCK],
-        _block: Self::Block,
+        block: Self::Block,
         ends: u64,
         places: Option<&mut Places>,
     ) -> Option<usize> {
-        elements(bytes, ends, places)
+        elements::check(self, bytes, block, ends, places)
     }
 
     /// Length of the valid UTF-8 in front that holds exactly `n` codepoints and is
@@ -285,62 +304,45 @@ pub(crate) struct FoundRun<B> {
     pub(crate) terminators: u64,
 }
 
-/// Finds the separators up to the last `;` that has only ASCII before it.
+/// How much of a block to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Its first instruction.
+    One,
+    /// All instructions that end in it.
+    All,
+}
+
+/// Finds the separators up to the first or last `;` that has only ASCII before it.
 #[inline(always)]
-pub(crate) fn find_run<K: Kernel>(kernel: K, bytes: &[u8; BLOCK]) -> Option<FoundRun<K::Block>> {
+pub(crate) fn find_run<K: Kernel>(
+    kernel: K,
+    bytes: &[u8; BLOCK],
+    extent: Extent,
+) -> Option<FoundRun<K::Block>> {
     if !K::MASKS {
         return None;
     }
     let block = kernel.load(bytes);
     let non_ascii = kernel.non_ascii(block);
     let ascii = !non_ascii & non_ascii.wrapping_sub(1);
-    let terminators = kernel.equal(block, b';') & ascii;
+    let mut terminators = kernel.equal(block, b';') & ascii;
     if terminators == 0 {
         return None;
     }
-    let within = u64::MAX >> terminators.leading_zeros();
+    let within = match extent {
+        Extent::One => {
+            let within = terminators ^ (terminators - 1);
+            terminators &= within;
+            within
+        }
+        Extent::All => u64::MAX >> terminators.leading_zeros(),
+    };
     Some(FoundRun {
         block,
         ends: (kernel.equal(block, b',') | terminators) & within,
         terminators,
     })
-}
-
-/// See [`Kernel::elements`]. Nothing in a round depends on the round before but the
-/// mask, so that rounds overlap; indices are cut to the block instead of checked. Four
-/// rounds at once, some of them idle, cost less than guessing how many there are.
-#[inline(always)]
-fn elements(bytes: &[u8; BLOCK], ends: u64, mut places: Option<&mut Places>) -> Option<usize> {
-    let (mut rest, mut start, mut wrong, mut count) = (ends, 0, false, 0);
-    while rest != 0 {
-        for _ in 0..4 {
-            let there = rest != 0;
-            let end = rest.trailing_zeros() as usize;
-            rest &= rest.wrapping_sub(1);
-            let (value, right) = element(bytes, start, end);
-            wrong |= there && !right;
-            if let Some(places) = places.as_deref_mut() {
-                places.set(count, value, end);
-            }
-            count += usize::from(there);
-            start = end + 1;
-        }
-    }
-    (!wrong).then_some(count)
-}
-
-/// Where the value of the element in `start..end` begins, and whether its length is
-/// written as it should be. Less than a block away, it has at most two digits.
-#[inline(always)]
-fn element(bytes: &[u8; BLOCK], start: usize, end: usize) -> (usize, bool) {
-    let at = |i: usize| bytes[i % BLOCK];
-    let first = at(start).wrapping_sub(b'0') as usize;
-    let second = at(start + 1).wrapping_sub(b'0') as usize;
-    let one = at(start + 1) == b'.';
-    let two = at(start + 2) == b'.' && second < 10 && first != 0;
-    let length = if one { first } else { first * 10 + second };
-    let value = start + if one { 2 } else { 3 };
-    (value, first < 10 && (one || two) && value + length == end)
 }
 
 /// Number of codepoints in `bytes`, were they valid UTF-8: the bytes that are no

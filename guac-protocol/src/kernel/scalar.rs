@@ -37,6 +37,16 @@ impl Kernel for Scalar {
     }
 
     #[inline(always)]
+    fn digits(self, block: Self::Block) -> u64 {
+        mask(&block, |b| b.is_ascii_digit())
+    }
+
+    #[inline(always)]
+    fn bit(self, block: Self::Block, bit: u32) -> u64 {
+        mask(&block, |b| b >> bit & 1 == 1)
+    }
+
+    #[inline(always)]
     fn non_ascii(self, block: Self::Block) -> u64 {
         mask(&block, |b| !b.is_ascii())
     }

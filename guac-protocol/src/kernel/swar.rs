@@ -1,7 +1,7 @@
 //! Eight bytes in a `u64`: the kernel of targets without SIMD, and of pieces shorter
 //! than a block.
 
-use super::{BLOCK, Kernel, low_bits, select};
+use super::{BLOCK, Kernel, low_bits};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Swar;
@@ -27,50 +27,124 @@ fn word(bytes: &[u8; WORD]) -> u64 {
     u64::from_le_bytes(*bytes)
 }
 
-/// Up to eight bytes with zeros after them.
+/// 1 in each byte that is the first of a codepoint.
 #[inline(always)]
-fn padded(bytes: &[u8]) -> u64 {
-    let mut padded = 0;
-    for (i, &byte) in bytes.iter().take(WORD).enumerate() {
-        padded |= u64::from(byte) << (8 * i);
-    }
-    padded
+fn lead_ones(word: u64) -> u64 {
+    lead_bits(word) >> 7
 }
 
-/// Counts a short piece.
+/// The same for up to eight bytes; bytes that are not there count as none.
+#[inline(always)]
+fn short_lead_ones(bytes: &[u8]) -> u64 {
+    let word = match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        // They overlap, but where they do they agree.
+        (Some(first), Some(last)) => {
+            let last = u64::from(u32::from_le_bytes(*last));
+            u64::from(u32::from_le_bytes(*first)) | (last << (8 * (bytes.len() - 4)))
+        }
+        _ => (0..bytes.len()).fold(0, |word, i| word | (u64::from(bytes[i]) << (8 * i))),
+    };
+    lead_ones(word) & low_bits(8 * bytes.len())
+}
+
+/// Sums the bytes of a word of ones and zeros up to each byte; the last byte is the sum of
+/// all.
+#[inline(always)]
+fn running_sums(ones: u64) -> u64 {
+    ones.wrapping_mul(LOW)
+}
+
+/// Index of the byte whose running sum is the first above `n`, which is below the sum of
+/// all.
+#[inline(always)]
+fn first_above(sums: u64, n: u64) -> usize {
+    // No sum is above eight: bit 7 of each byte is free to tell what remains.
+    let above = ((sums | HIGH) - (n + 1) * LOW) & HIGH;
+    (above.trailing_zeros() / 8) as usize
+}
+
+/// Two words that hold up to sixteen bytes, as [`lead_ones`]. The second one starts at
+/// byte eight.
+#[inline(always)]
+fn two_words(bytes: &[u8]) -> (u64, u64) {
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => {
+            // The last word overlaps the first one: what is in both goes.
+            let overlap = 8 * (2 * WORD - bytes.len()) as u32;
+            let rest = lead_ones(word(last)).checked_shr(overlap).unwrap_or(0);
+            (lead_ones(word(first)), rest)
+        }
+        _ => (short_lead_ones(bytes), 0),
+    }
+}
+
+/// Counts up to sixteen bytes.
+#[inline(always)]
+pub(crate) fn count_short(bytes: &[u8]) -> usize {
+    let (first, rest) = two_words(bytes);
+    (running_sums(first + rest) >> 56) as usize
+}
+
+/// As [`super::offset_of_nth`], for up to sixteen bytes.
+#[inline(always)]
+pub(crate) fn offset_of_nth_short(bytes: &[u8], n: usize) -> Result<usize, usize> {
+    let (first, rest) = two_words(bytes);
+    let (first, rest) = (running_sums(first), running_sums(rest));
+    let (in_first, in_rest) = ((first >> 56) as usize, (rest >> 56) as usize);
+    if n < in_first {
+        Ok(first_above(first, n as u64))
+    } else if n - in_first < in_rest {
+        Ok(WORD + first_above(rest, (n - in_first) as u64))
+    } else {
+        Err(in_first + in_rest)
+    }
+}
+
+/// Counts a piece that is at least a word and at most a block.
+#[inline(always)]
+pub(crate) fn count_words(bytes: &[u8]) -> usize {
+    let (words, tail) = bytes.as_chunks::<WORD>();
+    let mut ones = 0;
+    for bytes in words {
+        ones += lead_ones(word(bytes));
+    }
+    if let Some(last) = bytes.last_chunk() {
+        let overlap = 8 * (WORD - tail.len()) as u32;
+        ones += lead_ones(word(last)).checked_shr(overlap).unwrap_or(0);
+    }
+    // Nine words at most: no byte of the sums overflows.
+    (running_sums(ones) >> 56) as usize
+}
+
+/// Counts a piece shorter than a block.
 #[inline(always)]
 pub(crate) fn count(bytes: &[u8]) -> usize {
-    if let Some(last) = bytes.last_chunk::<WORD>() {
-        let (words, tail) = bytes.as_chunks::<WORD>();
-        let mut total = 0;
-        for bytes in words {
-            total += lead_bits(word(bytes)).count_ones() as usize;
-        }
-        // The last word overlaps what was counted: shift that out.
-        let overlap = 8 * (WORD - tail.len());
-        let rest = lead_bits(word(last)).checked_shr(overlap as u32);
-        return total + rest.unwrap_or(0).count_ones() as usize;
+    if bytes.len() < WORD {
+        count_short(bytes)
+    } else {
+        count_words(bytes)
     }
-    bytes.iter().filter(|&&b| super::scalar::is_lead(b)).count()
 }
 
 /// As [`super::offset_of_nth`], for a piece shorter than a block.
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn offset_of_nth(bytes: &[u8], n: usize) -> Result<usize, usize> {
-    let (mut left, mut offset) = (n, 0);
-    for piece in bytes.chunks(WORD) {
-        let bits = match piece.first_chunk::<WORD>() {
-            Some(piece) => pack(lead_bits(word(piece))),
-            None => pack(lead_bits(padded(piece))) & low_bits(piece.len()),
-        };
-        let found = bits.count_ones() as usize;
-        if found > left {
-            return Ok(offset + select(bits, left as u32) as usize);
+    let (mut left, mut offset) = (n as u64, 0);
+    let (words, tail) = bytes.as_chunks::<WORD>();
+    for bytes in words {
+        let sums = running_sums(lead_ones(word(bytes)));
+        let found = sums >> 56;
+        if left < found {
+            return Ok(offset + first_above(sums, left));
         }
         left -= found;
-        offset += piece.len();
+        offset += WORD;
     }
-    Err(n - left)
+    let sums = running_sums(short_lead_ones(tail));
+    if left < sums >> 56 {
+        return Ok(offset + first_above(sums, left));
+    }
+    Err(n - (left - (sums >> 56)) as usize)
 }
 
 impl Swar {
@@ -109,6 +183,22 @@ impl Kernel for Swar {
             // Exact, unlike the shorter trick: no carry crosses a byte.
             !(((differs & !HIGH) + !HIGH) | differs) & HIGH
         })
+    }
+
+    #[inline(always)]
+    fn digits(self, block: Self::Block) -> u64 {
+        self.mask(block, |word| {
+            // Bit 7 is set by adding where the low bits are 0x3A or more, and 0x30 or more.
+            let low = word & !HIGH;
+            let above = low + LOW * 0x46;
+            let from_zero = low + LOW * 0x50;
+            from_zero & !above & !word & HIGH
+        })
+    }
+
+    #[inline(always)]
+    fn bit(self, block: Self::Block, bit: u32) -> u64 {
+        self.mask(block, |word| (word << (7 - bit)) & HIGH)
     }
 
     #[inline(always)]

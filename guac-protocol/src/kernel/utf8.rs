@@ -25,8 +25,7 @@ pub(super) fn advance_by_parts<K: Kernel>(kernel: K, bytes: &[u8], n: usize) -> 
 pub(super) fn ascii_prefix<K: Kernel>(kernel: K, bytes: &[u8]) -> usize {
     let mut done = 0;
     while let Some(group) = bytes[done..].first_chunk::<{ 4 * BLOCK }>() {
-        let (blocks, _) = group.as_chunks::<BLOCK>();
-        if kernel.any_non_ascii([0, 1, 2, 3].map(|i| kernel.load(&blocks[i]))) {
+        if kernel.any_non_ascii(kernel.load_four(group)) {
             return done;
         }
         done += group.len();
@@ -67,8 +66,7 @@ pub(super) fn advance<K: Lookup>(kernel: K, bytes: &[u8], n: usize) -> Option<us
         if left >= 4 * BLOCK
             && let Some(group) = bytes[offset..].first_chunk::<{ 4 * BLOCK }>()
         {
-            let (blocks, _) = group.as_chunks::<BLOCK>();
-            let blocks = [0, 1, 2, 3].map(|i| kernel.load(&blocks[i]));
+            let blocks = kernel.load_four(group);
             if !kernel.any_non_ascii(blocks) {
                 check = kernel.check_ascii(check);
                 left -= group.len();
@@ -110,15 +108,17 @@ pub(super) fn advance<K: Lookup>(kernel: K, bytes: &[u8], n: usize) -> Option<us
 /// shows a sequence cut short.
 #[inline(always)]
 pub(super) fn is_utf8<K: Lookup>(kernel: K, bytes: &[u8]) -> bool {
+    if bytes.len() < BLOCK && bytes.is_ascii() {
+        return true;
+    }
     let mut check = kernel.check();
     let (groups, rest) = bytes.as_chunks::<{ 4 * BLOCK }>();
     for group in groups {
-        let (blocks, _) = group.as_chunks::<BLOCK>();
-        let blocks = [0, 1, 2, 3].map(|i| kernel.load(&blocks[i]));
+        let blocks = kernel.load_four(group);
         if kernel.any_non_ascii(blocks) {
-            check = blocks
-                .iter()
-                .fold(check, |check, &block| kernel.check_block(check, block));
+            for block in blocks {
+                check = kernel.check_block(check, block);
+            }
         } else {
             check = kernel.check_ascii(check);
         }

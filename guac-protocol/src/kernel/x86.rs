@@ -38,6 +38,16 @@ fn or([a, b, c, d]: [__m128i; 4]) -> __m128i {
     unsafe { _mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d)) }
 }
 
+/// All ones in each byte `0` to `9`.
+#[inline(always)]
+fn digits(v: __m128i) -> __m128i {
+    // SAFETY: SSE2 is part of x86-64.
+    unsafe {
+        let value = _mm_sub_epi8(v, _mm_set1_epi8(b'0' as i8));
+        _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value)
+    }
+}
+
 impl Kernel for Sse2 {
     type Block = [__m128i; 4];
     type Tally = __m128i;
@@ -69,6 +79,25 @@ impl Kernel for Sse2 {
                 _mm_cmpeq_epi8(b, byte),
                 _mm_cmpeq_epi8(c, byte),
                 _mm_cmpeq_epi8(d, byte),
+            ]
+        })
+    }
+
+    #[inline(always)]
+    fn digits(self, [a, b, c, d]: Self::Block) -> u64 {
+        self.pack([digits(a), digits(b), digits(c), digits(d)])
+    }
+
+    #[inline(always)]
+    fn bit(self, [a, b, c, d]: Self::Block, bit: u32) -> u64 {
+        // SAFETY: SSE2 is part of x86-64.
+        self.pack(unsafe {
+            let up = _mm_cvtsi32_si128(7 - bit as i32);
+            [
+                _mm_sll_epi16(a, up),
+                _mm_sll_epi16(b, up),
+                _mm_sll_epi16(c, up),
+                _mm_sll_epi16(d, up),
             ]
         })
     }
@@ -211,6 +240,28 @@ impl Kernel for Avx2 {
         unsafe {
             let byte = _mm256_set1_epi8(byte as i8);
             self.pack(_mm256_cmpeq_epi8(low, byte), _mm256_cmpeq_epi8(high, byte))
+        }
+    }
+
+    #[inline(always)]
+    fn digits(self, [low, high]: Self::Block) -> u64 {
+        // SAFETY: this token proves AVX2.
+        unsafe {
+            let (zero, nine) = (_mm256_set1_epi8(b'0' as i8), _mm256_set1_epi8(9));
+            let (low, high) = (_mm256_sub_epi8(low, zero), _mm256_sub_epi8(high, zero));
+            self.pack(
+                _mm256_cmpeq_epi8(_mm256_min_epu8(low, nine), low),
+                _mm256_cmpeq_epi8(_mm256_min_epu8(high, nine), high),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn bit(self, [low, high]: Self::Block, bit: u32) -> u64 {
+        // SAFETY: this token proves AVX2.
+        unsafe {
+            let up = _mm_cvtsi32_si128(7 - bit as i32);
+            self.pack(_mm256_sll_epi16(low, up), _mm256_sll_epi16(high, up))
         }
     }
 
@@ -464,18 +515,6 @@ fn store_wide(to: &mut [u32; PLACES], v: __m256i, count: u32) {
     }
 }
 
-impl Avx512 {
-    /// Bytes `0` to `9`.
-    #[inline(always)]
-    fn digits(self, block: __m512i) -> u64 {
-        // SAFETY: this token proves AVX-512BW.
-        unsafe {
-            let value = _mm512_sub_epi8(block, _mm512_set1_epi8(b'0' as i8));
-            _mm512_cmplt_epu8_mask(value, _mm512_set1_epi8(10))
-        }
-    }
-}
-
 impl Kernel for Avx512 {
     #[inline(always)]
     fn call<T: Task>(self, task: T) -> T::Output {
@@ -498,6 +537,21 @@ impl Kernel for Avx512 {
     fn equal(self, block: Self::Block, byte: u8) -> u64 {
         // SAFETY: this token proves AVX-512BW.
         unsafe { _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(byte as i8)) }
+    }
+
+    #[inline(always)]
+    fn digits(self, block: Self::Block) -> u64 {
+        // SAFETY: this token proves AVX-512BW.
+        unsafe {
+            let value = _mm512_sub_epi8(block, _mm512_set1_epi8(b'0' as i8));
+            _mm512_cmplt_epu8_mask(value, _mm512_set1_epi8(10))
+        }
+    }
+
+    #[inline(always)]
+    fn bit(self, block: Self::Block, bit: u32) -> u64 {
+        // SAFETY: this token proves AVX-512BW.
+        unsafe { _mm512_test_epi8_mask(block, _mm512_set1_epi8(1 << bit)) }
     }
 
     #[inline(always)]
