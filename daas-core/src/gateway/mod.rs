@@ -1,0 +1,73 @@
+//! What turns a desktop into Guacamole instructions: one trait, and its backends.
+
+use async_trait::async_trait;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::error::Result;
+use crate::model::{Endpoint, Protocol};
+use crate::secret::Secret;
+
+/// The desktop to connect to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// How it speaks.
+    pub protocol: Protocol,
+    /// Where it listens.
+    pub endpoint: Endpoint,
+    /// Its password.
+    pub password: Secret<String>,
+    /// Whether input is to be ignored.
+    pub read_only: bool,
+}
+
+/// The display of whoever looks at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Display {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Dots per inch.
+    pub dpi: u32,
+    /// Image types that it can show.
+    pub images: Vec<String>,
+    /// Audio types that it can play.
+    pub audio: Vec<String>,
+    /// Name of its time zone, if known.
+    pub timezone: Option<String>,
+    /// Name of the person, if it may be shown to others.
+    pub name: Option<String>,
+}
+
+/// An open connection: instructions flow both ways.
+pub struct Connection {
+    /// Id of the connection at the gateway; a secret, as it lets others join.
+    pub id: Secret<String>,
+    /// From the desktop.
+    pub reader: Box<dyn AsyncRead + Send + Unpin>,
+    /// Bytes that were read along with the handshake, to be taken before the reader's.
+    pub read_ahead: Vec<u8>,
+    /// To the desktop.
+    pub writer: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Whether the gateway itself passes `size` on to the desktop.
+    pub resizes: bool,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").finish_non_exhaustive()
+    }
+}
+
+/// Opens connections to desktops.
+///
+/// # Contract
+/// - Answers within its own time limit, also where the other side says nothing.
+/// - Dropping a connection ends it at the gateway.
+#[async_trait]
+pub trait Gateway: Send + Sync + 'static {
+    /// Whether it can be reached.
+    async fn check(&self) -> Result<()>;
+    /// Opens a connection to a desktop.
+    async fn connect(&self, target: &Target, display: &Display) -> Result<Connection>;
+}

@@ -1,0 +1,133 @@
+//! What runs instances: one trait, and its backends.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use crate::error::Result;
+use crate::model::{Endpoint, InstanceId, Resources};
+use crate::secret::Secret;
+
+/// What to create.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// The instance; the backend marks with it all that it makes.
+    pub id: InstanceId,
+    /// The image to start from.
+    pub image: String,
+    /// A name for people, such as the slug of the application.
+    pub name: String,
+    /// Its limits.
+    pub resources: Resources,
+    /// The port on which its desktop listens.
+    pub port: u16,
+    /// The password that the desktop is to ask for. Never shown by what inspects the
+    /// instance.
+    pub password: Secret<String>,
+    /// Size of its screen at first, in pixels.
+    pub width: u32,
+    /// See `width`.
+    pub height: u32,
+}
+
+/// What a hypervisor says of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PowerState {
+    /// Created, or stopped.
+    Stopped,
+    /// Runs, but its desktop does not answer yet.
+    Starting,
+    /// Runs, and its desktop answers.
+    Running,
+    /// Frozen.
+    Suspended,
+    /// Runs, but its desktop does not answer any more.
+    Unhealthy,
+}
+
+/// What a hypervisor has of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// The instance.
+    pub id: InstanceId,
+    /// What it does.
+    pub power: PowerState,
+    /// Where its desktop listens, if it runs.
+    pub endpoint: Option<Endpoint>,
+}
+
+/// What an instance uses at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// CPU time since it was started, in nanoseconds.
+    pub cpu_ns: u64,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+}
+
+/// What came of a command inside an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecOutput {
+    /// Exit code.
+    pub code: i64,
+    /// Standard output and error, cut at 64 KiB.
+    pub output: Vec<u8>,
+}
+
+/// Something happened to an instance that may not have been asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HypervisorEvent {
+    /// Look at this instance again.
+    Changed(InstanceId),
+    /// The connection was lost and made again: look at all of them.
+    Reconnected,
+}
+
+/// Runs instances.
+///
+/// # Contract
+/// - Every operation is idempotent by the instance's id: creating what is there, starting
+///   what runs, stopping what is stopped and removing what is gone succeed and change
+///   nothing.
+/// - When an operation answers `Ok`, its effect is there. `Unavailable` says that nothing is
+///   known: it may or may not have happened, and asking again is safe.
+/// - `NotFound` is answered for instances that the backend does not have (but by
+///   [`remove`](Self::remove)).
+/// - Nothing that others made is touched.
+#[async_trait]
+pub trait Hypervisor: Send + Sync + 'static {
+    /// Whether the backend can be reached; answers its version.
+    async fn check(&self) -> Result<String>;
+    /// Whether an image is present, so that creating from it does not have to wait.
+    async fn has_image(&self, image: &str) -> Result<bool>;
+
+    /// Creates an instance, stopped, with a network of its own.
+    async fn create(&self, spec: &Spec) -> Result<()>;
+    /// Starts it. Its desktop may take a while to answer; see [`inspect`](Self::inspect).
+    async fn start(&self, id: InstanceId) -> Result<()>;
+    /// Stops it; kills it after the time given.
+    async fn stop(&self, id: InstanceId, within: Duration) -> Result<()>;
+    /// Freezes it.
+    async fn suspend(&self, id: InstanceId) -> Result<()>;
+    /// Thaws it.
+    async fn resume(&self, id: InstanceId) -> Result<()>;
+    /// Stops and removes it, with all that was made for it.
+    async fn remove(&self, id: InstanceId) -> Result<()>;
+
+    /// What it does now.
+    async fn inspect(&self, id: InstanceId) -> Result<Observed>;
+    /// All instances that the backend has.
+    async fn list(&self) -> Result<Vec<Observed>>;
+    /// What it uses.
+    async fn usage(&self, id: InstanceId) -> Result<Usage>;
+    /// The end of its log, at most 64 KiB.
+    async fn log(&self, id: InstanceId) -> Result<Vec<u8>>;
+    /// Runs a command in it, for at most ten seconds.
+    async fn exec(&self, id: InstanceId, command: &[&str]) -> Result<ExecOutput>;
+    /// Changes the size of its screen, for gateways that cannot.
+    async fn resize(&self, id: InstanceId, width: u32, height: u32) -> Result<()>;
+
+    /// Sends events until the receiver is dropped; reconnects by itself.
+    async fn watch(&self, events: mpsc::Sender<HypervisorEvent>);
+}

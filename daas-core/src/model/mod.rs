@@ -1,0 +1,36 @@
+//! What the core talks about. No ids or words of a backend are in here.
+
+mod app;
+mod id;
+mod instance;
+mod user;
+
+pub use app::{App, AppKind, Protocol, Resources};
+pub use id::{AppId, InstanceId, ParseIdError, UserId};
+pub use instance::{Action, Endpoint, FailureReason, Instance, InstanceState, NotAllowed};
+pub use user::{Role, Session, User};
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+/// A point in time: milliseconds since 1970-01-01 in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Now, by the clock of this machine.
+    #[must_use]
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let millis = since.map_or(0, |since| since.as_millis());
+        Self(i64::try_from(millis).unwrap_or(i64::MAX))
+    }
+
+    /// This long after, in milliseconds.
+    #[must_use]
+    pub const fn plus_ms(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+}
