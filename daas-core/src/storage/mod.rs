@@ -1,5 +1,9 @@
 //! What is kept: one trait, and its backends.
 
+mod sqlite;
+
+pub use sqlite::Sqlite;
+
 use async_trait::async_trait;
 
 use crate::error::Result;
