@@ -10,6 +10,7 @@ pub mod blocking;
 mod error;
 pub mod gateway;
 pub mod hypervisor;
+pub mod lifecycle;
 pub mod model;
 mod secret;
 pub mod storage;
