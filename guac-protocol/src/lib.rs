@@ -9,6 +9,7 @@ pub mod codepoint;
 mod decode;
 mod encode;
 mod error;
+pub mod handshake;
 mod kernel;
 mod limits;
 mod opcode;
