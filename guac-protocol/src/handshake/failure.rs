@@ -6,6 +6,9 @@ use crate::{EncodeError, Opcode, Status};
 
 /// What a peer did wrong, or failed to do. A machine that answered one of these answers
 /// the same from then on.
+///
+/// Where an instruction is named that the peer had to send, [`Opcode::Disconnect`] means
+/// that the handshake wants nothing more of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Failure {
@@ -16,7 +19,7 @@ pub enum Failure {
     },
     /// The stream ended.
     EndOfStream {
-        /// What the peer had to send; [`Opcode::Disconnect`] after the handshake.
+        /// What the peer had to send.
         waiting_for: Opcode,
     },
     /// An instruction that has no place here.

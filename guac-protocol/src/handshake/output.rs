@@ -106,7 +106,6 @@ impl Sink for Fill<'_, '_> {
 mod tests {
     use super::*;
     use crate::Limits;
-    use alloc::vec::Vec;
 
     struct Two;
 
@@ -131,9 +130,18 @@ mod tests {
         assert_eq!(&room[..TWO.len()], TWO);
     }
 
+    #[cfg(feature = "bytes")]
+    #[test]
+    fn a_buffer_grows() {
+        let mut out = bytes::BytesMut::from(&b"_"[..]);
+        let written = write(&Encoder::default(), &Two, &mut out);
+        assert_eq!((written, &out[1..]), (Ok(TWO.len()), TWO));
+    }
+
+    #[cfg(feature = "alloc")]
     #[test]
     fn a_vector_grows() {
-        let mut out = Vec::from(*b"_");
+        let mut out = alloc::vec::Vec::from(*b"_");
         let written = write(&Encoder::default(), &Two, &mut out);
         assert_eq!((written, &out[1..]), (Ok(TWO.len()), TWO));
     }
