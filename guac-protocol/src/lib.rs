@@ -113,6 +113,7 @@ pub mod codepoint;
 mod decode;
 mod encode;
 mod error;
+pub mod handshake;
 #[allow(unsafe_code)]
 mod kernel;
 mod limits;
