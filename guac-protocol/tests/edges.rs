@@ -439,16 +439,16 @@ fn limits_of_elements() {
 #[test]
 #[rustfmt::skip]
 fn limits_of_an_instruction() {
-    let wide = |count| instruction_of("a", '😀', count);
+    let wide = |opcode, count| instruction_of(opcode, '😀', count);
     let widest = "😀".repeat(8189);
     let (three, four) = ("A".repeat(8188), "A".repeat(8000));
     let whole = synthetic::instruction(&["a", &three, &four, &four, &three[..8000], "bcd"]);
     check(
         Limits::GUACD,
         &[
-            // "1.a," and "8189.", four bytes each, and ";" are 32766.
-            ("32766 bytes", &wide(8189), &[&["a", &widest]], Whole),
-            ("32770 bytes", &wide(8190), &[], bad(InstructionTooLong, 4)),
+            ("32768 bytes", &wide("abc", 8189), &[&["abc", &widest]], Whole),
+            ("32769 bytes", &wide("abcd", 8189), &[], bad(InstructionTooLong, 7)),
+            ("32770 bytes", &wide("a", 8190), &[], bad(InstructionTooLong, 4)),
             ("32 KiB of ASCII", &whole[..32_215], &[], Incomplete),
         ],
     );
