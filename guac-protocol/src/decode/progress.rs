@@ -161,7 +161,10 @@ impl Progress {
         let bytes = (parsed as u64)
             .saturating_add(self.codepoints)
             .saturating_add(1);
-        let units = bytes.saturating_add(self.surrogates) - self.continuations;
+        // A caller who passes fewer bytes than before makes this sum meaningless.
+        let units = bytes
+            .saturating_add(self.surrogates)
+            .saturating_sub(self.continuations);
         if bytes > limits.instruction_bytes || units > limits.instruction_utf16_units {
             return Err(error(InstructionTooLong, self.element));
         }
