@@ -15,6 +15,7 @@ mod limits;
 mod opcode;
 mod scan;
 mod status;
+pub mod tunnel;
 
 pub use decode::{Decoded, Decoder, Elements, Instruction};
 pub use encode::{Encode, EncodeError, Encoder};
