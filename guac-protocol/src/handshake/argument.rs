@@ -3,9 +3,9 @@
 use core::fmt;
 
 use super::WriteError;
-use super::base64;
 use super::output::{self, Message, Output, Sink};
 use crate::encode::Decimal;
+use crate::instruction::Base64;
 use crate::{EncodeError, Encoder};
 
 /// Most bytes that one `blob` holds before base64 (guacamole-server,
@@ -91,9 +91,10 @@ impl Message for Argument<'_> {
         let mut digits = Decimal::default();
         let stream = digits.format(self.stream.into());
         sink.put(&["argv", stream, self.mimetype, self.name])?;
-        let mut room = [0; base64::encoded_len(BLOB)];
+        let mut room = [0; Base64::encoded_len(BLOB)];
         for blob in self.value.chunks(BLOB) {
-            sink.put(&["blob", stream, base64::encode(blob, &mut room)])?;
+            let data = Base64::encode_into(blob, &mut room).map_err(|_| EncodeError::NoRoom)?;
+            sink.put(&["blob", stream, data.as_str()])?;
         }
         sink.put(&["end", stream])
     }

@@ -124,7 +124,6 @@
 //! ```
 
 mod argument;
-mod base64;
 mod client;
 #[cfg(feature = "alloc")]
 mod client_information;
