@@ -113,16 +113,20 @@ pub mod codepoint;
 mod decode;
 mod encode;
 mod error;
+pub mod handshake;
+pub mod instruction;
 #[allow(unsafe_code)]
 mod kernel;
 mod limits;
 mod opcode;
 mod scan;
 mod status;
+pub mod tunnel;
 
 pub use decode::{Decoded, Decoder, Elements, Instruction};
 pub use encode::{Encode, EncodeError, Encoder};
 pub use error::{Error, ErrorKind};
+pub use instruction::{ArgumentError, ArgumentErrorKind, ClientInstruction, ServerInstruction};
 pub use limits::Limits;
 pub use opcode::Opcode;
 pub use scan::{Scan, ScanEnd, Scanned, Scanner};

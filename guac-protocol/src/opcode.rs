@@ -91,7 +91,7 @@ opcodes! {
     Image = "image",
     /// `img`: opens a stream with an image.
     Img = "img",
-    /// `jpeg`: an image in the instruction itself; before 0.9.
+    /// `jpeg`: an image in the instruction itself; only clients know it.
     Jpeg = "jpeg",
     /// `key`: a key was pressed or released.
     Key = "key",
@@ -111,13 +111,13 @@ opcodes! {
     Msg = "msg",
     /// `name`: name of the connection; in the handshake, of the user.
     Name = "name",
-    /// `nest`: an instruction in an instruction; before 0.9.
+    /// `nest`: an instruction in an instruction; deprecated.
     Nest = "nest",
     /// `nop`: nothing; keeps the connection alive.
     Nop = "nop",
     /// `pipe`: opens a named pipe.
     Pipe = "pipe",
-    /// `png`: an image in the instruction itself; before 0.9.
+    /// `png`: an image in the instruction itself; up to 0.9.7.
     Png = "png",
     /// `pop`: restores the state of a layer.
     Pop = "pop",

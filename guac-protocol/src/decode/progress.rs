@@ -113,7 +113,7 @@ impl Progress {
     fn length(&mut self, limits: &Limits, cursor: &mut Cursor<'_>) -> Result<Option<bool>, Error> {
         while let Some(byte) = cursor.peek() {
             match byte {
-                b'0'..=b'9' => self.digit(limits, byte)?,
+                b'0'..=b'9' => self.digit(limits, byte, cursor.position())?,
                 b'.' if self.digits == 0 => return Err(error(EmptyLength, cursor.position())),
                 b'.' => {
                     cursor.step_over(byte);
@@ -122,7 +122,6 @@ impl Progress {
                     if self.codepoints >= LENGTH_END {
                         return Err(error(LengthTooLong, self.element));
                     }
-                    self.check_total(limits, self.value)?;
                     return Ok(Some(false));
                 }
                 _ => return Err(error(InvalidLength, cursor.position())),
@@ -133,7 +132,7 @@ impl Progress {
     }
 
     #[inline(always)]
-    fn digit(&mut self, limits: &Limits, byte: u8) -> Result<(), Error> {
+    fn digit(&mut self, limits: &Limits, byte: u8, position: usize) -> Result<(), Error> {
         let kind = if self.digits > 0 && self.codepoints == 0 {
             Some(LeadingZero)
         } else {
@@ -148,7 +147,11 @@ impl Progress {
                 None
             }
         };
-        kind.map_or(Ok(()), |kind| Err(error(kind, self.element)))
+        match kind {
+            Some(kind) => Err(error(kind, self.element)),
+            // The dot is still to come. Not left to it: digits need not end.
+            None => self.check_total(limits, position + 2),
+        }
     }
 
     /// Whether the instruction can still fit, with `parsed` bytes so far, as many more
@@ -158,7 +161,10 @@ impl Progress {
         let bytes = (parsed as u64)
             .saturating_add(self.codepoints)
             .saturating_add(1);
-        let units = bytes.saturating_add(self.surrogates) - self.continuations;
+        // A caller who passes fewer bytes than before makes this sum meaningless.
+        let units = bytes
+            .saturating_add(self.surrogates)
+            .saturating_sub(self.continuations);
         if bytes > limits.instruction_bytes || units > limits.instruction_utf16_units {
             return Err(error(InstructionTooLong, self.element));
         }
