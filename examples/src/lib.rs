@@ -3,7 +3,8 @@
 //! The examples themselves, each run with `cargo run --release -p examples --example NAME`:
 //!
 //! - `guac-dump` prints or counts the instructions of a stream of any length;
-//! - `guac-relay` passes instructions on between client and guacd, with tokio.
+//! - `guac-relay` passes instructions on between client and guacd, with tokio;
+//! - `guac-play` plays a recording with its timing.
 #![forbid(unsafe_code)]
 
 mod buffer;
