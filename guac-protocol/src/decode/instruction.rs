@@ -97,6 +97,14 @@ impl<'a> Instruction<'a> {
         }
     }
 
+    /// Offset in [`raw`](Self::raw) of the byte after an element, where its place is
+    /// kept.
+    #[cfg(feature = "bytes")]
+    pub(crate) fn end(&self, index: usize) -> Option<usize> {
+        let end = self.fields.end(self.first + index)?;
+        (index < self.count).then_some(end - self.bytes.0)
+    }
+
     /// Values of all elements, the opcode first.
     #[inline]
     #[must_use]
@@ -189,12 +197,18 @@ impl<'a> Iterator for Walk<'a> {
         if let (0, Some(last)) = (self.after, self.fields.kept().checked_sub(1)) {
             self.after = self.fields.end(last)? + 1;
         }
-        let rest = self.fields.text().get(self.after..)?;
-        let (length, text) = rest.split_once('.')?;
-        let end = crate::codepoint::offset_of_nth(text.as_bytes(), length.parse().ok()?)?;
-        self.after += length.len() + 1 + end + 1;
-        text.get(..end)
+        let (value, after) = element_at(self.fields.text(), self.after)?;
+        self.after = after;
+        Some(value)
     }
+}
+
+/// Value of the element that starts at an offset of a valid instruction, and the offset
+/// of the next one.
+pub(crate) fn element_at(text: &str, start: usize) -> Option<(&str, usize)> {
+    let (length, text) = text.get(start..)?.split_once('.')?;
+    let end = crate::codepoint::offset_of_nth(text.as_bytes(), length.parse().ok()?)?;
+    Some((text.get(..end)?, start + length.len() + 1 + end + 1))
 }
 
 impl fmt::Debug for Elements<'_> {
