@@ -101,9 +101,9 @@ impl From<EncodeError> for std::io::Error {
 /// use guac_protocol::{Encoder, Limits};
 ///
 /// let encoder = Encoder::new(Limits::GUACD);
-/// let mut out = Vec::new();
-/// encoder.encode_vec(&["name", "Grüße; 4.exit;"], &mut out)?;
-/// assert_eq!(out, "4.name,14.Grüße; 4.exit;;".as_bytes());
+/// let mut out = String::new();
+/// encoder.encode_fmt(&["name", "Grüße; 4.exit;"], &mut out)?;
+/// assert_eq!(out, "4.name,14.Grüße; 4.exit;;");
 /// # Ok::<(), guac_protocol::EncodeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
