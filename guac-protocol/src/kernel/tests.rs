@@ -10,8 +10,13 @@ use super::{BLOCK, Kernel, Level, Selected, Task, run};
 use crate::codepoint::{count_with, offset_of_nth_with, validate_with};
 use crate::{Decoded, Decoder, Error, ErrorKind, Limits, Opcode, ScanEnd, Scanner};
 
+/// The kernels of this machine; under Miri, which is slow and looks for undefined
+/// behaviour, those alone that use vectors, where there are any.
 fn levels() -> impl Iterator<Item = Level> {
-    Level::ALL.into_iter().filter(|level| level.available())
+    let plain = |level| matches!(level, Level::Scalar | Level::Swar);
+    let all = !cfg!(miri) || plain(Level::detect());
+    let wanted = move |level: &Level| level.available() && (all || !plain(*level));
+    Level::ALL.into_iter().filter(wanted)
 }
 
 /// Numbers without a pattern, the same ones every time (xorshift64).
@@ -46,6 +51,9 @@ impl Noise {
         (0..length).map(|_| self.next() as u8).collect()
     }
 }
+
+/// Miri looks for undefined behaviour; a part of the tables and rounds shows that.
+const STEP: usize = if cfg!(miri) { 5 } else { 1 };
 
 /// Lengths around all borders, and without Miri all up to eight blocks.
 fn lengths() -> Vec<usize> {
@@ -111,7 +119,7 @@ const SEQUENCES: [&[u8]; 26] = [
 /// before a group of ASCII shows whether that is taken to end a sequence.
 fn sequences(mut check: impl FnMut(&[u8])) {
     let offsets: Vec<usize> = if cfg!(miri) {
-        vec![0, 14, 30, 62, 253, 255]
+        vec![0, 253]
     } else {
         (0..=330).collect()
     };
@@ -119,7 +127,7 @@ fn sequences(mut check: impl FnMut(&[u8])) {
     for offset in offsets {
         let cut = wide.floor_char_boundary(offset);
         let text = [&wide.as_bytes()[..cut], &b"aaa"[..offset - cut]].concat();
-        for sequence in SEQUENCES {
+        for sequence in SEQUENCES.into_iter().step_by(STEP) {
             check(&[&vec![b'a'; offset], sequence, b"the end"].concat());
             check(&[&text, sequence, &[b'a'; 5 * BLOCK]].concat());
             check(&[&text, sequence].concat());
@@ -184,7 +192,7 @@ impl Task for Ask<'_> {
 fn primitives_agree_with_the_reference() {
     let mut noise = Noise(1);
     let ascii = [[b'a'; BLOCK]; 4];
-    for round in 0..if cfg!(miri) { 2 } else { 300 } {
+    for round in 0..if cfg!(miri) { 1 } else { 300 } {
         let bytes = if round % 2 == 0 {
             noise.bytes(4 * BLOCK)
         } else {
@@ -390,7 +398,7 @@ fn check_scanner(stream: &Stream, level: Level, piece: usize) {
 fn decodes_and_scans_streams() {
     let mut noise = Noise(3);
     for _ in 0..if cfg!(miri) { 1 } else { 20 } {
-        let stream = Stream::noisy(&mut noise, if cfg!(miri) { 12 } else { 60 });
+        let stream = Stream::noisy(&mut noise, if cfg!(miri) { 6 } else { 60 });
         for level in levels() {
             for piece in [61, 128, usize::MAX] {
                 check_decoder(&stream, level, piece);
@@ -403,7 +411,7 @@ fn decodes_and_scans_streams() {
 /// Checks the error of a stream, also with enough in front of it and after it for the
 /// parser of short instructions.
 fn check_error(stream: &str, kind: ErrorKind, offset: u64) {
-    for nops in [0, 1, 9, 10, 11, 31] {
+    for nops in [0, 1, 9, 11, 10, 31].into_iter().step_by(STEP) {
         let stream = ["3.nop;".repeat(nops).as_str(), stream, &"x".repeat(BLOCK)].concat();
         let offset = 6 * nops as u64 + offset;
         let expected = ScanEnd::Error(Error { kind, offset });
