@@ -1,0 +1,249 @@
+//! The streams that are measured: recorded ones as far as they are there, and synthetic
+//! ones.
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use guac_protocol::Opcode;
+
+use crate::work::{self, Opcodes, Texts, Values};
+use crate::{plain, synthetic};
+
+/// Size of a synthetic stream in MiB, unless `GUAC_BENCH_MIB` says otherwise. It fits
+/// the last-level cache of most servers; 64 does not, and is bound by main memory.
+const MIB: usize = 8;
+/// Seed of the synthetic streams.
+const SEED: u64 = 1;
+
+/// Recorded sessions that are measured as one stream each: its name, what the names of
+/// the sessions start with, and which side is speaking.
+const SESSIONS: [(&str, &str, Side); 5] = [
+    ("vnc-text", "vnc-text", Side::Guacd),
+    ("vnc-photo", "vnc-photo", Side::Guacd),
+    ("ssh", "ssh-", Side::Guacd),
+    ("rdp", "rdp-", Side::Guacd),
+    ("client", "", Side::Client),
+];
+/// The same for the vectors in the repository, which are few and small.
+const VECTORS: [(&str, &str, Side); 2] = [
+    ("vectors-guacd", "", Side::Guacd),
+    ("vectors-client", "", Side::Client),
+];
+
+#[derive(Clone, Copy)]
+enum Side {
+    Guacd,
+    Client,
+}
+
+/// A stream of whole, valid instructions, and what is to be found in it.
+pub struct Stream {
+    /// Its name in the results.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What decoders are to find.
+    pub values: Values,
+    /// What scanners are to find.
+    pub opcodes: Opcodes,
+}
+
+impl Stream {
+    fn new(name: &str, bytes: Vec<u8>) -> Self {
+        let mut opcodes = [0; 256];
+        for instruction in Texts::new(&bytes).instructions() {
+            opcodes[Opcode::from(instruction[0]) as usize] += 1;
+        }
+        Self {
+            name: name.to_owned(),
+            values: work::plain_decode(&bytes),
+            opcodes,
+            bytes,
+        }
+    }
+}
+
+/// All streams: synthetic, vectors of the repository, and the corpus where there is one.
+/// Says on standard error which ones these are.
+///
+/// # Errors
+/// Where files are there and cannot be read, or `GUAC_BENCH_MIB` is no number.
+pub fn all() -> Result<Vec<Stream>, Box<dyn Error>> {
+    let mut streams = synthetic_streams()?;
+    streams.extend(recorded("vectors", vectors_folder(), &VECTORS)?);
+    streams.extend(recorded("corpus", corpus_folder()?, &SESSIONS)?);
+    for stream in &streams {
+        let Values {
+            instructions,
+            elements,
+            ..
+        } = stream.values;
+        eprintln!(
+            "stream {:14} {:9} bytes {instructions:7} instructions {elements:8} elements",
+            stream.name,
+            stream.bytes.len(),
+        );
+    }
+    Ok(streams)
+}
+
+fn synthetic_streams() -> Result<Vec<Stream>, Box<dyn Error>> {
+    let mib = env::var("GUAC_BENCH_MIB").map_or(Ok(MIB), |text| text.parse())?;
+    let profiles = ["blob", "small", "text"];
+    Ok(profiles
+        .iter()
+        .filter_map(|name| Some(Stream::new(name, synthetic_bytes(name, mib << 20)?)))
+        .collect())
+}
+
+/// A synthetic stream by the name of its profile.
+#[must_use]
+pub fn synthetic_bytes(profile: &str, size: usize) -> Option<Vec<u8>> {
+    match profile {
+        "blob" => Some(synthetic::blob(SEED, size)),
+        "small" => Some(synthetic::small(SEED, size)),
+        "text" => Some(synthetic::text(SEED, size)),
+        _ => None,
+    }
+}
+
+/// Where the recorded vectors of `guac-protocol` are.
+#[must_use]
+pub fn vectors_folder() -> Option<PathBuf> {
+    let folder = workspace().join("guac-protocol/tests/vectors");
+    folder.is_dir().then_some(folder)
+}
+
+/// Where the full corpus is: `GUAC_CORPUS`, or beside the workspace.
+///
+/// # Errors
+/// Where `GUAC_CORPUS` names no folder.
+pub fn corpus_folder() -> Result<Option<PathBuf>, Box<dyn Error>> {
+    let Some(named) = env::var_os("GUAC_CORPUS") else {
+        let beside = workspace().join("../shared/corpus/streams");
+        return Ok(beside.is_dir().then_some(beside));
+    };
+    let (folder, streams) = (PathBuf::from(&named), Path::new(&named).join("streams"));
+    match [streams, folder].into_iter().find(|path| path.is_dir()) {
+        Some(folder) => Ok(Some(folder)),
+        None => Err(format!("GUAC_CORPUS: no folder {}", named.display()).into()),
+    }
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn recorded(
+    kind: &str,
+    folder: Option<PathBuf>,
+    wanted: &[(&str, &str, Side)],
+) -> Result<Vec<Stream>, Box<dyn Error>> {
+    let Some(folder) = folder else {
+        eprintln!("no {kind}: not measured");
+        return Ok(Vec::new());
+    };
+    eprintln!("{kind}: {}", folder.display());
+    let mut streams = Vec::new();
+    for &(name, prefix, side) in wanted {
+        let bytes = joined(&folder, prefix, side)?;
+        if bytes.is_empty() {
+            eprintln!("no stream {name} there");
+        } else {
+            streams.push(Stream::new(name, bytes));
+        }
+    }
+    Ok(streams)
+}
+
+/// The whole instructions of all matching files, one after the other by file name.
+fn joined(folder: &Path, prefix: &str, side: Side) -> Result<Vec<u8>, Box<dyn Error>> {
+    let side = match side {
+        Side::Guacd => ".guacd.bin",
+        Side::Client => ".client.bin",
+    };
+    let mut joined = Vec::new();
+    for path in files(folder)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let plain = name.strip_suffix(".zst").unwrap_or(&name);
+        if plain.starts_with(prefix) && plain.ends_with(side) {
+            let bytes = read(&path)?;
+            joined.extend_from_slice(&bytes[..whole(&bytes)]);
+        }
+    }
+    Ok(joined)
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let mut files = entries.collect::<Result<Vec<_>, std::io::Error>>()?;
+    files.sort();
+    Ok(files)
+}
+
+/// A file, unpacked by the program `zstd` if it is packed.
+fn read(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
+    if path.extension().is_none_or(|extension| extension != "zst") {
+        return Ok(fs::read(path)?);
+    }
+    let output = Command::new("zstd").arg("-dcq").arg(path).output();
+    let output = output.map_err(|error| format!("zstd: {error}"))?;
+    if !output.status.success() {
+        let message = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("zstd: {}: {}", path.display(), message.trim()).into());
+    }
+    Ok(output.stdout)
+}
+
+/// Length of the whole, valid instructions in front: some recordings end inside one, or
+/// hold an error that was made on purpose.
+fn whole(bytes: &[u8]) -> usize {
+    let mut length = 0;
+    while let Ok(Some(more)) = plain::walk(&bytes[length..], |_| {}) {
+        length += more;
+    }
+    length
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test may fail by panic
+    use super::*;
+    use guac_protocol::{Limits, Scanner};
+    use serde_json::Value;
+
+    /// The counts beside the recordings were made by another parser.
+    #[test]
+    fn recordings_hold_what_is_written_beside_them() {
+        let folders = [vectors_folder(), corpus_folder().unwrap()];
+        let mut checked = 0;
+        for folder in folders.into_iter().flatten() {
+            let files = files(&folder).unwrap().into_iter();
+            for path in files.filter(|path| path.extension().is_some_and(|end| end == "json")) {
+                checked += check_session(&path);
+            }
+        }
+        eprintln!("{checked} recorded streams checked");
+    }
+
+    fn check_session(json: &Path) -> usize {
+        let session: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
+        let Some(streams) = session["streams"].as_object() else {
+            return 0;
+        };
+        for stream in streams.values() {
+            let file = json.with_file_name(stream["file"].as_str().unwrap());
+            let bytes = read(&file).unwrap();
+            let bytes = &bytes[..whole(&bytes)];
+            let found = work::plain_decode(bytes);
+            assert_eq!(stream["instructions"], found.instructions, "{file:?}");
+            assert_eq!(stream["elements"], found.elements, "{file:?}");
+            let opcodes = work::scan(Scanner::new(Limits::GUACD), bytes);
+            assert_eq!(opcodes.iter().sum::<u64>(), found.instructions as u64);
+        }
+        streams.len()
+    }
+}
