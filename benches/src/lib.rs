@@ -9,6 +9,6 @@ pub mod machine;
 pub mod plain;
 pub mod results;
 pub mod streams;
-pub mod synthetic;
+mod synthetic;
 pub mod tables;
 pub mod work;

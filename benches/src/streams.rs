@@ -9,8 +9,9 @@ use std::process::Command;
 
 use guac_protocol::Opcode;
 
+use crate::plain;
+use crate::synthetic::{self, Counts, Profile};
 use crate::work::{self, Opcodes, Texts, Values};
-use crate::{plain, synthetic};
 
 /// Size of a synthetic stream in MiB, unless `GUAC_BENCH_MIB` says otherwise. It fits
 /// the last-level cache of most servers; 64 does not, and is bound by main memory.
@@ -64,6 +65,15 @@ impl Stream {
             bytes,
         }
     }
+
+    /// Whether the plain codec found what the generator put in.
+    fn holds(&self, counts: &Counts) -> bool {
+        let of = |opcode: &String| self.opcodes[Opcode::from(&opcode[..]) as usize];
+        let mut opcodes = counts.opcodes.iter();
+        self.values.instructions as u64 == counts.instructions
+            && self.values.elements as u64 == counts.elements
+            && opcodes.all(|(opcode, &count)| of(opcode) == count)
+    }
 }
 
 /// All streams: synthetic, vectors of the repository, and the corpus where there is one.
@@ -92,22 +102,28 @@ pub fn all() -> Result<Vec<Stream>, Box<dyn Error>> {
 
 fn synthetic_streams() -> Result<Vec<Stream>, Box<dyn Error>> {
     let mib = env::var("GUAC_BENCH_MIB").map_or(Ok(MIB), |text| text.parse())?;
-    let profiles = ["blob", "small", "text"];
-    Ok(profiles
-        .iter()
-        .filter_map(|name| Some(Stream::new(name, synthetic_bytes(name, mib << 20)?)))
-        .collect())
+    let streams = Profile::ALL.into_iter().map(|profile| {
+        let made = synthetic::stream(profile, SEED, mib << 20);
+        let stream = Stream::new(&name(profile), made.bytes);
+        if stream.holds(&made.counts) {
+            Ok(stream)
+        } else {
+            Err("plain codec and generator disagree".into())
+        }
+    });
+    streams.collect()
 }
 
-/// A synthetic stream by the name of its profile.
+fn name(profile: Profile) -> String {
+    format!("{profile:?}").to_lowercase()
+}
+
+/// Bytes of a synthetic stream, by the name of its profile: `blob`, `small` or `text`.
 #[must_use]
 pub fn synthetic_bytes(profile: &str, size: usize) -> Option<Vec<u8>> {
-    match profile {
-        "blob" => Some(synthetic::blob(SEED, size)),
-        "small" => Some(synthetic::small(SEED, size)),
-        "text" => Some(synthetic::text(SEED, size)),
-        _ => None,
-    }
+    let mut profiles = Profile::ALL.into_iter();
+    let profile = profiles.find(|&other| name(other) == profile)?;
+    Some(synthetic::stream(profile, SEED, size).bytes)
 }
 
 /// Where the recorded vectors of `guac-protocol` are.
@@ -214,6 +230,16 @@ mod tests {
     use super::*;
     use guac_protocol::{Limits, Scanner};
     use serde_json::Value;
+
+    #[test]
+    fn what_a_stream_holds_is_noticed() {
+        let made = synthetic::stream(Profile::Small, SEED, 10_000);
+        let stream = Stream::new("small", made.bytes);
+        assert!(stream.holds(&made.counts));
+        let mut counts = made.counts;
+        *counts.opcodes.get_mut("nop").unwrap() += 1;
+        assert!(!stream.holds(&counts));
+    }
 
     /// The counts beside the recordings were made by another parser.
     #[test]

@@ -1,30 +1,71 @@
-//! Synthetic streams by profile, seed and size: the same arguments give the same bytes
-//! on any machine. A stream ends with the first whole instruction, or whole group of
-//! them, at or after the wanted size.
+//! Synthetic streams by profile, seed and size, with what was put into them. The same
+//! arguments give the same bytes on any machine.
 
-/// 60 % of the bytes in blobs of 6144 base64 characters; the rest are small drawing and
-/// input instructions. What a desktop with pictures looks like.
-#[must_use]
-pub fn blob(seed: u64, size: usize) -> Vec<u8> {
+use std::collections::BTreeMap;
+
+/// What a stream looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Three fifths of the bytes are in blobs of 6144 base64 characters, the others in
+    /// small instructions of drawing and input: a desktop with pictures.
+    Blob,
+    /// Only `mouse`, `sync` and `nop`: nothing but the overhead of an element.
+    Small,
+    /// `clipboard` streams with blobs of about 2 KiB of raw Chinese, Arabic, emoji and
+    /// combining text: the worst case for counting codepoints.
+    Text,
+}
+
+impl Profile {
+    pub(crate) const ALL: [Self; 3] = [Self::Blob, Self::Small, Self::Text];
+}
+
+/// What was put into a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) instructions: u64,
+    pub(crate) elements: u64,
+    /// Instructions by opcode.
+    pub(crate) opcodes: BTreeMap<String, u64>,
+}
+
+/// A valid stream, and what is in it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stream {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) counts: Counts,
+}
+
+/// A stream that ends with the first instruction, or group of them, at or after so many
+/// bytes.
+pub(crate) fn stream(profile: Profile, seed: u64, size: usize) -> Stream {
     let mut out = Writer::new(seed, size);
+    match profile {
+        Profile::Blob => blob(&mut out, size),
+        Profile::Small => small(&mut out, size),
+        Profile::Text => text(&mut out, size),
+    }
+    Stream {
+        bytes: out.bytes,
+        counts: out.counts,
+    }
+}
+
+fn blob(out: &mut Writer, size: usize) {
     let (mut blobs, mut time) = (0, 1_700_000_000_000);
     while out.bytes.len() < size {
         while out.bytes.len() < size && blobs * 10 >= out.bytes.len() * 6 {
-            drawing(&mut out, time);
+            drawing(out, time);
         }
         if out.bytes.len() < size {
-            blobs += picture(&mut out);
+            blobs += picture(out);
             time += out.random.between(5, 50);
             out.put(&["sync", &time.to_string(), "1"]);
         }
     }
-    out.bytes
 }
 
-/// Only `mouse`, `sync` and `nop`: nothing but the overhead of an element.
-#[must_use]
-pub fn small(seed: u64, size: usize) -> Vec<u8> {
-    let mut out = Writer::new(seed, size);
+fn small(out: &mut Writer, size: usize) {
     let (mut x, mut y, mut buttons, mut time) = (500u64, 400u64, 0, 1_700_000_000_000u64);
     while out.bytes.len() < size {
         match out.random.below(100) {
@@ -48,14 +89,9 @@ pub fn small(seed: u64, size: usize) -> Vec<u8> {
             _ => out.put(&["nop"]),
         }
     }
-    out.bytes
 }
 
-/// `clipboard` streams with blobs of about 2 KiB of raw Chinese, Arabic, emoji and
-/// combining text: the worst case for counting codepoints.
-#[must_use]
-pub fn text(seed: u64, size: usize) -> Vec<u8> {
-    let mut out = Writer::new(seed, size);
+fn text(out: &mut Writer, size: usize) {
     let mut stream = 0;
     while out.bytes.len() < size {
         let index = stream.to_string();
@@ -74,7 +110,6 @@ pub fn text(seed: u64, size: usize) -> Vec<u8> {
         out.put(&["ack", &index, message, "0"]);
         stream = (stream + 1) % 64;
     }
-    out.bytes
 }
 
 fn drawing(out: &mut Writer, time: u64) {
@@ -194,6 +229,7 @@ fn slice(random: &mut Random, text: &str, length: u64, out: &mut String) {
 
 struct Writer {
     bytes: Vec<u8>,
+    counts: Counts,
     random: Random,
 }
 
@@ -201,6 +237,7 @@ impl Writer {
     fn new(seed: u64, size: usize) -> Self {
         Self {
             bytes: Vec::with_capacity(size + 64 * 1024),
+            counts: Counts::default(),
             random: Random(seed),
         }
     }
@@ -216,6 +253,12 @@ impl Writer {
             self.bytes.extend_from_slice(element.as_bytes());
         }
         self.bytes.push(b';');
+        self.counts.instructions += 1;
+        self.counts.elements += elements.len() as u64;
+        match self.counts.opcodes.get_mut(elements[0]) {
+            Some(count) => *count += 1,
+            None => drop(self.counts.opcodes.insert(elements[0].to_owned(), 1)),
+        }
     }
 }
 

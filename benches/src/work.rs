@@ -219,15 +219,12 @@ pub fn plain_encode(texts: &Texts<'_>, out: &mut Vec<u8>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::synthetic;
+    use crate::synthetic::{self, Profile};
 
     #[test]
     fn all_ways_agree() {
-        for bytes in [
-            synthetic::blob(7, 100_000),
-            synthetic::small(7, 20_000),
-            synthetic::text(7, 50_000),
-        ] {
+        for profile in Profile::ALL {
+            let bytes = synthetic::stream(profile, 7, 100_000).bytes;
             let expected = plain_decode(&bytes);
             let decoder = || Decoder::new(Limits::GUACD);
             assert_eq!(plain_walk(&bytes), expected);
@@ -241,7 +238,8 @@ mod tests {
 
     #[test]
     fn encoding_gives_the_stream_again() {
-        for bytes in [synthetic::small(3, 90_000), synthetic::text(3, 90_000)] {
+        for profile in Profile::ALL {
+            let bytes = synthetic::stream(profile, 3, 2 * FLUSH).bytes;
             let texts = Texts::new(&bytes);
             let mut plain = Vec::new();
             texts

@@ -59,20 +59,20 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Prints the counts of all works and profiles.
 fn table() -> Result<(), Box<dyn Error>> {
-    println!(
-        "| instructions per element | {} | kernel |",
-        PROFILES.join(" | ")
-    );
-    println!("| --- |{} --- |", " --: |".repeat(PROFILES.len()));
+    let mut rows = String::new();
+    let mut kernel = String::new();
     for work in WORKS {
-        let (mut cells, mut kernel) = (String::new(), String::new());
+        rows += &format!("| {work} |");
         for profile in PROFILES {
             let counted = count(work, profile)?;
-            cells += &format!(" {:.1} |", counted.per_element);
+            rows += &format!(" {:.1} |", counted.per_element);
             kernel = counted.kernel;
         }
-        println!("| {work} |{cells} {kernel} |");
+        rows.push('\n');
     }
+    println!("Instructions per element, kernel {kernel}.\n");
+    println!("| work | {} |", PROFILES.join(" | "));
+    print!("| --- |{}\n{rows}", " --: |".repeat(PROFILES.len()));
     Ok(())
 }
 
