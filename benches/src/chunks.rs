@@ -1,6 +1,7 @@
 //! Text in pieces of one size, for the benches of codepoints.
 
-use crate::{plain, streams};
+use crate::plain;
+use crate::synthetic::{self, Profile};
 
 /// Bytes that are worked on in one round, whatever the size of a piece, so that all sizes
 /// are measured from the same cache.
@@ -19,15 +20,14 @@ pub struct Text {
 impl Text {
     /// One text of ASCII alone, and one of all lengths of codepoints: Chinese, Arabic,
     /// emoji, combining characters, some ASCII.
-    ///
-    /// # Panics
-    /// Never: the synthetic streams are valid.
     #[must_use]
     pub fn all() -> [Self; 2] {
-        [("ascii", "small"), ("multi", "text")].map(|(name, profile)| Self {
-            name,
-            text: values(profile),
-        })
+        let shortest_of_text = 1024;
+        [
+            ("ascii", values(Profile::Small, 0)),
+            ("multi", values(Profile::Text, shortest_of_text)),
+        ]
+        .map(|(name, text)| Self { name, text })
     }
 
     /// The text in pieces of up to `size` bytes that end between codepoints, and as many
@@ -59,13 +59,12 @@ pub struct Piece<'a> {
     pub codepoints: usize,
 }
 
-/// The longest values of a synthetic stream, one after the other.
-fn values(profile: &str) -> String {
-    let bytes = streams::synthetic_bytes(profile, 8 * ROUND).unwrap_or_default();
-    let (mut text, mut rest) = (String::new(), &bytes[..]);
-    let shortest = if profile == "text" { 1024 } else { 0 };
+/// Values of a synthetic stream that have at least so many bytes, one after the other.
+fn values(profile: Profile, bytes_min: usize) -> String {
+    let stream = synthetic::stream(profile, 1, 8 * ROUND).bytes;
+    let (mut text, mut rest) = (String::new(), &stream[..]);
     while let Ok(Some(length)) = plain::walk(rest, |value| {
-        if value.len() >= shortest {
+        if value.len() >= bytes_min {
             text.push_str(&String::from_utf8_lossy(value));
         }
     }) {

@@ -34,7 +34,7 @@ const VECTORS: [(&str, &str, Side); 2] = [
     ("vectors-client", "", Side::Client),
 ];
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Side {
     Guacd,
     Client,
@@ -82,48 +82,112 @@ impl Stream {
 /// # Errors
 /// Where files are there and cannot be read, or `GUAC_BENCH_MIB` is no number.
 pub fn all() -> Result<Vec<Stream>, Box<dyn Error>> {
-    let mut streams = synthetic_streams()?;
-    streams.extend(recorded("vectors", vectors_folder(), &VECTORS)?);
-    streams.extend(recorded("corpus", corpus_folder()?, &SESSIONS)?);
+    let mib = env::var("GUAC_BENCH_MIB").map_or(Ok(MIB), |text| text.parse())?;
+    let mut streams = Vec::new();
+    for source in sources()? {
+        match source.stream(mib << 20)? {
+            Some(stream) => streams.push(stream),
+            None => eprintln!("stream {}: nothing recorded", source.name),
+        }
+    }
     for stream in &streams {
-        let Values {
-            instructions,
-            elements,
-            ..
-        } = stream.values;
         eprintln!(
-            "stream {:14} {:9} bytes {instructions:7} instructions {elements:8} elements",
+            "stream {:14} {:9} bytes {:7} instructions {:8} elements",
             stream.name,
             stream.bytes.len(),
+            stream.values.instructions,
+            stream.values.elements,
         );
     }
     Ok(streams)
 }
 
-fn synthetic_streams() -> Result<Vec<Stream>, Box<dyn Error>> {
-    let mib = env::var("GUAC_BENCH_MIB").map_or(Ok(MIB), |text| text.parse())?;
-    let streams = Profile::ALL.into_iter().map(|profile| {
-        let made = synthetic::stream(profile, SEED, mib << 20);
-        let stream = Stream::new(&name(profile), made.bytes);
-        if stream.holds(&made.counts) {
-            Ok(stream)
-        } else {
-            Err("plain codec and generator disagree".into())
+/// A stream that can be made or read.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its name in the results.
+    pub name: String,
+    origin: Origin,
+}
+
+#[derive(Clone, Debug)]
+enum Origin {
+    Synthetic(Profile),
+    Recorded {
+        folder: PathBuf,
+        prefix: &'static str,
+        side: Side,
+    },
+}
+
+/// Where streams come from here. Says on standard error which recordings are there.
+///
+/// # Errors
+/// Where `GUAC_CORPUS` names no folder.
+pub fn sources() -> Result<Vec<Source>, Box<dyn Error>> {
+    let mut sources: Vec<_> = Profile::ALL.map(Source::synthetic).into();
+    for (kind, folder, wanted) in [
+        ("vectors", vectors_folder(), &VECTORS[..]),
+        ("corpus", corpus_folder()?, &SESSIONS),
+    ] {
+        match folder {
+            Some(folder) => {
+                eprintln!("{kind}: {}", folder.display());
+                let recorded = wanted.iter();
+                sources.extend(recorded.map(|wanted| Source::recorded(&folder, wanted)));
+            }
+            None => eprintln!("no {kind}: not measured"),
         }
-    });
-    streams.collect()
+    }
+    Ok(sources)
 }
 
-fn name(profile: Profile) -> String {
-    format!("{profile:?}").to_lowercase()
-}
+impl Source {
+    fn synthetic(profile: Profile) -> Self {
+        Self {
+            name: format!("{profile:?}").to_lowercase(),
+            origin: Origin::Synthetic(profile),
+        }
+    }
 
-/// Bytes of a synthetic stream, by the name of its profile: `blob`, `small` or `text`.
-#[must_use]
-pub fn synthetic_bytes(profile: &str, size: usize) -> Option<Vec<u8>> {
-    let mut profiles = Profile::ALL.into_iter();
-    let profile = profiles.find(|&other| name(other) == profile)?;
-    Some(synthetic::stream(profile, SEED, size).bytes)
+    fn recorded(folder: &Path, &(name, prefix, side): &(&str, &'static str, Side)) -> Self {
+        Self {
+            name: name.to_owned(),
+            origin: Origin::Recorded {
+                folder: folder.to_owned(),
+                prefix,
+                side,
+            },
+        }
+    }
+
+    /// The stream; a synthetic one of about so many bytes. `None` where nothing is
+    /// recorded.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub fn stream(&self, size: usize) -> Result<Option<Stream>, Box<dyn Error>> {
+        match &self.origin {
+            Origin::Synthetic(profile) => {
+                let made = synthetic::stream(*profile, SEED, size);
+                let stream = Stream::new(&self.name, made.bytes);
+                if stream.holds(&made.counts) {
+                    Ok(Some(stream))
+                } else {
+                    Err("plain codec and generator disagree".into())
+                }
+            }
+            Origin::Recorded {
+                folder,
+                prefix,
+                side,
+            } => {
+                let bytes = joined(folder, prefix, *side)?;
+                let some = !bytes.is_empty();
+                Ok(some.then(|| Stream::new(&self.name, bytes)))
+            }
+        }
+    }
 }
 
 /// Where the recorded vectors of `guac-protocol` are.
@@ -151,28 +215,6 @@ pub fn corpus_folder() -> Result<Option<PathBuf>, Box<dyn Error>> {
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn recorded(
-    kind: &str,
-    folder: Option<PathBuf>,
-    wanted: &[(&str, &str, Side)],
-) -> Result<Vec<Stream>, Box<dyn Error>> {
-    let Some(folder) = folder else {
-        eprintln!("no {kind}: not measured");
-        return Ok(Vec::new());
-    };
-    eprintln!("{kind}: {}", folder.display());
-    let mut streams = Vec::new();
-    for &(name, prefix, side) in wanted {
-        let bytes = joined(&folder, prefix, side)?;
-        if bytes.is_empty() {
-            eprintln!("no stream {name} there");
-        } else {
-            streams.push(Stream::new(name, bytes));
-        }
-    }
-    Ok(streams)
 }
 
 /// The whole instructions of all matching files, one after the other by file name.

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 
-/// Short and flat: the streams are long, and `bench-table` takes the median of several
-/// runs.
+/// Many short samples, so that the median bears some disturbance; `bench-table` takes the
+/// median of several runs besides.
 pub(crate) fn criterion() -> Criterion {
     Criterion::default()
-        .sample_size(20)
+        .sample_size(50)
         .nresamples(10_000)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))

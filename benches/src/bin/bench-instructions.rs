@@ -1,8 +1,10 @@
 //! Counts processor instructions per element, by callgrind.
 //!
 //! ```text
-//! cargo run --release -p benches --bin bench-instructions
+//! cargo run --release -p benches --bin bench-instructions [-- STREAM…]
 //! ```
+//!
+//! Without arguments it counts on all streams; synthetic ones have 1 MiB here.
 //!
 //! Unlike time, the counts hardly differ from run to run, on a busy machine too. They
 //! are no substitute for it: mispredicted branches and waits do not show.
@@ -11,22 +13,20 @@
 //! may give way to the one for AVX2. The output says which one was counted.
 //!
 //! The program runs itself under valgrind, once for each count and with the arguments
-//! `WORK PROFILE`, and lets callgrind collect inside [`measured`] only.
+//! `--run WORK STREAM`, and lets callgrind collect inside [`measured`] only.
 
 use std::env;
 use std::error::Error;
 use std::hint::black_box;
 use std::process::Command;
 
-use benches::streams;
+use benches::streams::{self, Stream};
 use benches::work::{self, Texts};
 use guac_protocol::codepoint::Level;
 use guac_protocol::{Decoder, Limits, Scanner};
 
-/// Bytes of a stream.
+/// Bytes of a synthetic stream.
 const SIZE: usize = 1 << 20;
-
-const PROFILES: [&str; 3] = ["blob", "small", "text"];
 
 const WORKS: [&str; 8] = [
     "plain-scan",
@@ -42,37 +42,43 @@ const WORKS: [&str; 8] = [
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = env::args().skip(1).collect();
     match &arguments[..] {
-        [] => table(),
-        [work, profile] => {
-            let bytes = streams::synthetic_bytes(profile, SIZE).ok_or("no such profile")?;
-            run(work, &bytes).ok_or("no such work")?;
-            println!(
-                "{:?} {}",
-                Level::detect(),
-                work::plain_decode(&bytes).elements
-            );
+        [run, work, stream] if run == "--run" => {
+            let stream = stream_by_name(stream)?;
+            self::run(work, &stream.bytes).ok_or("no such work")?;
+            println!("{:?} {}", Level::detect(), stream.values.elements);
             Ok(())
         }
-        _ => Err("arguments: none, or WORK PROFILE".into()),
+        [] => {
+            let sources = streams::sources()?.into_iter();
+            table(&sources.map(|source| source.name).collect::<Vec<_>>())
+        }
+        names => table(names),
     }
 }
 
-/// Prints the counts of all works and profiles.
-fn table() -> Result<(), Box<dyn Error>> {
+fn stream_by_name(name: &str) -> Result<Stream, Box<dyn Error>> {
+    let mut sources = streams::sources()?.into_iter();
+    let source = sources.find(|source| source.name == name);
+    let stream = source.map(|source| source.stream(SIZE)).transpose()?;
+    Ok(stream.flatten().ok_or(format!("no stream {name}"))?)
+}
+
+/// Prints the counts of all works on some streams.
+fn table(streams: &[String]) -> Result<(), Box<dyn Error>> {
     let mut rows = String::new();
     let mut kernel = String::new();
-    for work in WORKS {
-        rows += &format!("| {work} |");
-        for profile in PROFILES {
-            let counted = count(work, profile)?;
+    for stream in streams {
+        rows += &format!("| {stream} |");
+        for work in WORKS {
+            let counted = count(work, stream)?;
             rows += &format!(" {:.1} |", counted.per_element);
             kernel = counted.kernel;
         }
         rows.push('\n');
     }
     println!("Instructions per element, kernel {kernel}.\n");
-    println!("| work | {} |", PROFILES.join(" | "));
-    print!("| --- |{}\n{rows}", " --: |".repeat(PROFILES.len()));
+    println!("| stream | {} |", WORKS.join(" | "));
+    print!("| --- |{}\n{rows}", " --: |".repeat(WORKS.len()));
     Ok(())
 }
 
@@ -82,12 +88,12 @@ struct Counted {
 }
 
 /// Runs this program under callgrind.
-fn count(work: &str, profile: &str) -> Result<Counted, Box<dyn Error>> {
+fn count(work: &str, stream: &str) -> Result<Counted, Box<dyn Error>> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg("--toggle-collect=*::measured*")
         .arg(env::current_exe()?)
-        .args([work, profile])
+        .args(["--run", work, stream])
         .output()
         .map_err(|error| format!("valgrind: {error}"))?;
     let [said, report] = [output.stdout, output.stderr].map(String::from_utf8);
