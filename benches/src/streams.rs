@@ -34,7 +34,7 @@ const VECTORS: [(&str, &str, Side); 2] = [
     ("vectors-client", "", Side::Client),
 ];
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Guacd,
     Client,
@@ -219,20 +219,28 @@ fn workspace() -> PathBuf {
 
 /// The whole instructions of all matching files, one after the other by file name.
 fn joined(folder: &Path, prefix: &str, side: Side) -> Result<Vec<u8>, Box<dyn Error>> {
-    let side = match side {
-        Side::Guacd => ".guacd.bin",
-        Side::Client => ".client.bin",
-    };
     let mut joined = Vec::new();
     for path in files(folder)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let plain = name.strip_suffix(".zst").unwrap_or(&name);
-        if plain.starts_with(prefix) && plain.ends_with(side) {
+        if name.starts_with(prefix) && spoken_by(&name) == Some(side) {
             let bytes = read(&path)?;
             joined.extend_from_slice(&bytes[..whole(&bytes)]);
         }
     }
     Ok(joined)
+}
+
+/// Whose words a file holds, by its name: `NAME.SIDE.bin`, with `.part` before `.bin`
+/// where the recording goes on, and `.zst` after it where it is packed.
+fn spoken_by(name: &str) -> Option<Side> {
+    let name = name.strip_suffix(".zst").unwrap_or(name);
+    let name = name.strip_suffix(".bin")?;
+    let name = name.strip_suffix(".part").unwrap_or(name);
+    match name.rsplit_once('.')?.1 {
+        "guacd" => Some(Side::Guacd),
+        "client" => Some(Side::Client),
+        _ => None,
+    }
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
@@ -291,18 +299,22 @@ mod tests {
         for folder in folders.into_iter().flatten() {
             let files = files(&folder).unwrap().into_iter();
             for path in files.filter(|path| path.extension().is_some_and(|end| end == "json")) {
-                checked += check_session(&path);
+                checked += check_listed(&path);
             }
         }
         eprintln!("{checked} recorded streams checked");
     }
 
-    fn check_session(json: &Path) -> usize {
-        let session: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
-        let Some(streams) = session["streams"].as_object() else {
-            return 0;
-        };
-        for stream in streams.values() {
+    /// Checks the streams that a file lists, by name or in order.
+    fn check_listed(json: &Path) -> usize {
+        let list: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
+        let by_name = list["streams"]
+            .as_object()
+            .into_iter()
+            .flat_map(|it| it.values());
+        let in_order = list["streams"].as_array().into_iter().flatten();
+        let streams: Vec<_> = by_name.chain(in_order).collect();
+        for stream in &streams {
             let file = json.with_file_name(stream["file"].as_str().unwrap());
             let bytes = read(&file).unwrap();
             let bytes = &bytes[..whole(&bytes)];
@@ -313,5 +325,13 @@ mod tests {
             assert_eq!(opcodes.iter().sum::<u64>(), found.instructions as u64);
         }
         streams.len()
+    }
+
+    #[test]
+    fn files_are_told_apart_by_name() {
+        assert_eq!(spoken_by("rdp-130.guacd.part.bin"), Some(Side::Guacd));
+        assert_eq!(spoken_by("rdp-130.client.bin.zst"), Some(Side::Client));
+        assert_eq!(spoken_by("vnc-recording-130.recording.bin"), None);
+        assert_eq!(spoken_by("rdp-130.client.json"), None);
     }
 }

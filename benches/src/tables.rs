@@ -91,11 +91,12 @@ pub fn markdown(results: &Results, machine: &Machine) -> String {
     out
 }
 
-/// A table with a row for every input that its last column knows.
+/// A table with a row for every input that any of its columns knows; those of the floor
+/// stand in several tables, and do not count.
 fn table(results: &Results, head: &str, columns: &[Column], out: &mut String) {
-    let rows = columns
-        .last()
-        .map_or(Vec::new(), |last| inputs(results, last.of));
+    let columns_own = columns.iter().filter(|column| column.of.0 != "floor");
+    let rows = columns_own.flat_map(|column| inputs(results, column.of));
+    let rows = ordered(rows.collect());
     if rows.is_empty() {
         return;
     }
@@ -120,15 +121,21 @@ fn row(head: &str, cells: impl Iterator<Item = String>, out: &mut String) {
     out.push('\n');
 }
 
-/// Inputs of a bench, by name and then by size.
-fn inputs<'a>(results: &'a Results, (group, bench): (&str, &str)) -> Vec<&'a str> {
+/// Inputs of a bench.
+fn inputs<'a>(results: &'a Results, (group, bench): (&str, &str)) -> impl Iterator<Item = &'a str> {
     let ids = results.ids();
-    let ids = ids.filter(|id| id.group == group && id.bench == bench);
-    let mut inputs: Vec<_> = ids.map(|id| &id.input[..]).collect();
-    inputs.sort_by_key(|input| match input.rsplit_once('-') {
-        Some((name, size)) => (name, size.parse().unwrap_or(0)),
-        None => (*input, 0usize),
-    });
+    let ids = ids.filter(move |id| id.group == group && id.bench == bench);
+    ids.map(|id| &id.input[..])
+}
+
+/// Each once, by name and then by size.
+fn ordered(mut inputs: Vec<&str>) -> Vec<&str> {
+    let sized = |input| -> Option<(&str, usize)> {
+        let (name, size) = str::rsplit_once(input, '-')?;
+        Some((name, size.parse().ok()?))
+    };
+    inputs.sort_by_key(|input| sized(input).unwrap_or((input, 0)));
+    inputs.dedup();
     inputs
 }
 
@@ -167,7 +174,8 @@ fn levels(results: &Results, out: &mut String) {
     header("kernel", levels.iter().copied(), out);
     for work in works {
         let bench = |level: &&str| format!("{work}-{level}");
-        for input in inputs(results, ("levels", &bench(&levels[0]))) {
+        let known = inputs(results, ("levels", &bench(&levels[0]))).collect();
+        for input in ordered(known) {
             let cells = levels
                 .iter()
                 .map(|level| mb_per_s(results, &Id::new("levels", &bench(level), input)));
@@ -202,6 +210,13 @@ mod tests {
             "| ascii-64 | – | 16000 | 12800 | **0.80** | 8000 | 16000 | 2.00 |",
         ];
         assert_eq!(rows, expected, "{tables}");
+    }
+
+    #[test]
+    fn inputs_are_ordered_by_size() {
+        let inputs = vec!["b-64", "vnc-text", "a-64", "vnc-photo", "a-8", "vnc-text"];
+        let expected = ["a-8", "a-64", "b-64", "vnc-photo", "vnc-text"];
+        assert_eq!(ordered(inputs), expected);
     }
 
     #[test]
