@@ -9,6 +9,9 @@ pub mod machine;
 pub mod plain;
 pub mod results;
 pub mod streams;
+// The generator of the tests.
+#[path = "../../guac-protocol/tests/support/synthetic.rs"]
+#[allow(missing_docs, dead_code, clippy::unwrap_used, clippy::expect_used)]
 mod synthetic;
 pub mod tables;
 pub mod work;
