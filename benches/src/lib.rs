@@ -11,7 +11,7 @@ pub mod results;
 pub mod streams;
 // The generator of the tests.
 #[path = "../../guac-protocol/tests/support/synthetic.rs"]
-#[allow(missing_docs, dead_code, clippy::unwrap_used, clippy::expect_used)]
+#[allow(missing_docs)]
 mod synthetic;
 pub mod tables;
 pub mod work;

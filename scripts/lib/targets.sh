@@ -1,10 +1,6 @@
 # Other targets, by cross compiler, emulator, Node and Miri. Sourced by scripts/test.
 # shellcheck shell=bash disable=SC2154
 
-export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
-export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu"
-export CARGO_TARGET_WASM32_WASIP1_RUNNER="node --no-warnings $PWD/scripts/lib/wasi.mjs"
-
 readonly simd128="-C target-feature=+simd128"
 readonly avx2="+avx2,+bmi1,+bmi2,+lzcnt,+popcnt"
 readonly avx512="$avx2,+avx512f,+avx512bw,+avx512vl,+avx512vbmi,+avx512vbmi2"
@@ -56,42 +52,39 @@ test_neon() {
     need_target aarch64-unknown-linux-gnu
     need_command aarch64-linux-gnu-gcc
     need_command qemu-aarch64
-    GUAC_KERNEL=Neon cross_test aarch64-unknown-linux-gnu
+    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+        CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
+        GUAC_KERNEL=Neon cross_test aarch64-unknown-linux-gnu
 }
 
-# test_wasm [simd128]
+# test_wasm KERNEL RUSTFLAGS
 test_wasm() {
     need_target wasm32-wasip1
     need_command node
-    if [[ ${1:-} == simd128 ]]; then
-        RUSTFLAGS=$simd128 GUAC_KERNEL=Simd128 cross_test wasm32-wasip1
-    else
-        GUAC_KERNEL=Swar cross_test wasm32-wasip1
-    fi
+    CARGO_TARGET_WASM32_WASIP1_RUNNER="node --no-warnings $PWD/scripts/lib/wasi.mjs" \
+        RUSTFLAGS=$2 GUAC_KERNEL=$1 cross_test wasm32-wasip1
 }
 
-# miri FILTER OPTION...: the kernel tests, which decode and scan as well.
+# miri TARGET FILTER...: the kernel tests, which decode and scan as well.
 miri() {
     need_miri
-    cargo +nightly miri test -p guac-protocol --lib "${@:2}" -- "$1" | some_tests
+    cargo +nightly miri test -p guac-protocol --lib --target "$1" -- "${@:2}" | some_tests
 }
 
 miri_avx2() {
-    [[ $(uname -m) == x86_64 ]] || skip "not x86-64"
-    RUSTFLAGS="-C target-feature=$avx2" miri kernel::tests
+    RUSTFLAGS="-C target-feature=$avx2" miri x86_64-unknown-linux-gnu kernel::tests
 }
 
 miri_avx512() {
-    [[ $(uname -m) == x86_64 ]] || skip "not x86-64"
-    RUSTFLAGS="-C target-feature=$avx512" miri kernel::tests::primitives
-    RUSTFLAGS="-C target-feature=$avx512" miri kernel::tests::counts
-    skip "Miri lacks the instructions for validation and for elements (vpternlog, vpcompress)"
+    RUSTFLAGS="-C target-feature=$avx512" \
+        miri x86_64-unknown-linux-gnu kernel::tests::primitives kernel::tests::counts
+    skip "Miri lacks the instructions for validation and elements (vpternlog, vpcompress)"
 }
 
 miri_neon() {
-    miri kernel::tests --target aarch64-unknown-linux-gnu
+    miri aarch64-unknown-linux-gnu kernel::tests
 }
 
 miri_big_endian() {
-    miri kernel::tests --target s390x-unknown-linux-gnu
+    miri s390x-unknown-linux-gnu kernel::tests
 }
