@@ -101,9 +101,9 @@ impl From<EncodeError> for std::io::Error {
 /// use guac_protocol::{Encoder, Limits};
 ///
 /// let encoder = Encoder::new(Limits::GUACD);
-/// let mut out = Vec::new();
-/// encoder.encode_vec(&["name", "Grüße; 4.exit;"], &mut out)?;
-/// assert_eq!(out, "4.name,14.Grüße; 4.exit;;".as_bytes());
+/// let mut out = String::new();
+/// encoder.encode_fmt(&["name", "Grüße; 4.exit;"], &mut out)?;
+/// assert_eq!(out, "4.name,14.Grüße; 4.exit;;");
 /// # Ok::<(), guac_protocol::EncodeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
@@ -123,9 +123,15 @@ impl Encoder {
     /// # Errors
     /// Where the limits refuse the instruction.
     pub fn encoded_len<T: Encode + ?Sized>(&self, instruction: &T) -> Result<usize, EncodeError> {
+        self.measure(instruction).map(|(_, length)| length)
+    }
+
+    #[inline]
+    fn measure<T: Encode + ?Sized>(&self, instruction: &T) -> Result<(Size, usize), EncodeError> {
         let mut size = Size::default();
         instruction.elements(|element| size.add(&self.limits, element))?;
-        size.finish(&self.limits)
+        let length = size.finish(&self.limits)?;
+        Ok((size, length))
     }
 
     /// Appends an instruction to a vector, and answers how many bytes that took.
@@ -138,9 +144,9 @@ impl Encoder {
         instruction: &T,
         out: &mut alloc::vec::Vec<u8>,
     ) -> Result<usize, EncodeError> {
-        let length = self.encoded_len(instruction)?;
+        let (size, length) = self.measure(instruction)?;
         out.reserve(length);
-        write_elements(instruction, |bytes| {
+        write_elements(instruction, &size, |bytes| {
             out.extend_from_slice(bytes.as_bytes());
             Ok(())
         })?;
@@ -158,11 +164,11 @@ impl Encoder {
         instruction: &T,
         out: &mut impl bytes::BufMut,
     ) -> Result<usize, EncodeError> {
-        let length = self.encoded_len(instruction)?;
+        let (size, length) = self.measure(instruction)?;
         if out.remaining_mut() < length {
             return Err(EncodeError::NoRoom);
         }
-        write_elements(instruction, |bytes| {
+        write_elements(instruction, &size, |bytes| {
             out.put_slice(bytes.as_bytes());
             Ok(())
         })?;
@@ -179,8 +185,8 @@ impl Encoder {
         instruction: &T,
         out: &mut impl fmt::Write,
     ) -> Result<usize, EncodeError> {
-        let length = self.encoded_len(instruction)?;
-        write_elements(instruction, |text| {
+        let (size, length) = self.measure(instruction)?;
+        write_elements(instruction, &size, |text| {
             out.write_str(text).map_err(|_| EncodeError::Write)
         })?;
         Ok(length)
@@ -197,9 +203,9 @@ impl Encoder {
         instruction: &T,
         out: &mut [u8],
     ) -> Result<usize, EncodeError> {
-        let length = self.encoded_len(instruction)?;
+        let (size, length) = self.measure(instruction)?;
         let mut rest = out.get_mut(..length).ok_or(EncodeError::NoRoom)?;
-        write_elements(instruction, |text| {
+        write_elements(instruction, &size, |text| {
             let all = core::mem::take(&mut rest);
             let (here, after) = all
                 .split_at_mut_checked(text.len())
@@ -212,10 +218,16 @@ impl Encoder {
     }
 }
 
+/// Elements whose codepoints are counted once; those after them are counted again when
+/// they are written.
+const KEPT: usize = 16;
+
 /// Adds up what the limits are about.
 #[derive(Default)]
 struct Size {
     elements: usize,
+    /// Codepoints of the first elements.
+    codepoints: [usize; KEPT],
     bytes: u64,
     /// Bytes that are no unit in UTF-16, less those codepoints that are two.
     not_units: u64,
@@ -233,6 +245,9 @@ impl Size {
         }
         if self.elements >= limits.elements {
             return Err(EncodeError::TooManyElements);
+        }
+        if let Some(kept) = self.codepoints.get_mut(self.elements) {
+            *kept = codepoints;
         }
         self.elements += 1;
         // The length, the dot, the value, and the separator or terminator.
@@ -259,26 +274,66 @@ impl Size {
 /// Decimal digits of a number.
 #[inline]
 fn digits(number: usize) -> u32 {
-    number.checked_ilog10().unwrap_or(0) + 1
+    match number {
+        0..10 => 1,
+        10..100 => 2,
+        _ => number.ilog10() + 1,
+    }
 }
 
 #[inline]
 fn write_elements<T: Encode + ?Sized>(
     instruction: &T,
+    size: &Size,
     mut put: impl FnMut(&str) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
-    let mut first = true;
+    let mut index = 0;
     instruction.elements(|element| {
-        if !first {
-            put(",")?;
-        }
-        first = false;
-        let mut digits = Decimal::default();
-        put(digits.format(codepoint::count(element.as_bytes()) as u64))?;
-        put(".")?;
+        let codepoints = match size.codepoints.get(index) {
+            Some(&kept) => kept,
+            None => codepoint::count(element.as_bytes()),
+        };
+        let mut head = Head::default();
+        put(head.format(index > 0, codepoints as u64))?;
+        index += 1;
         put(element)
     })?;
     put(";")
+}
+
+/// Room for what comes before a value: a separator, the length, and the dot.
+#[derive(Default)]
+struct Head {
+    text: [u8; 22],
+}
+
+impl Head {
+    #[inline]
+    fn format(&mut self, separated: bool, length: u64) -> &str {
+        let last = self.text.len() - 1;
+        self.text[last] = b'.';
+        let mut start = write_decimal(&mut self.text[..last], length);
+        if separated {
+            start -= 1;
+            self.text[start] = b',';
+        }
+        core::str::from_utf8(&self.text[start..]).unwrap_or_default()
+    }
+}
+
+/// Writes a number to the end of a slice that has room for it, and answers where it
+/// starts.
+#[inline]
+fn write_decimal(room: &mut [u8], mut number: u64) -> usize {
+    let mut start = room.len();
+    loop {
+        start -= 1;
+        room[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return start;
+        }
+    }
 }
 
 /// Room for a number in decimal.
@@ -289,16 +344,8 @@ pub(crate) struct Decimal {
 
 impl Decimal {
     #[inline]
-    pub(crate) fn format(&mut self, mut number: u64) -> &str {
-        let mut start = self.digits.len();
-        loop {
-            start -= 1;
-            self.digits[start] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                break;
-            }
-        }
+    pub(crate) fn format(&mut self, number: u64) -> &str {
+        let start = write_decimal(&mut self.digits, number);
         core::str::from_utf8(&self.digits[start..]).unwrap_or_default()
     }
 }

@@ -8,6 +8,8 @@
 mod client;
 #[path = "handshake/fuzz.rs"]
 mod fuzz;
+#[path = "handshake/operations.rs"]
+mod operations;
 #[path = "handshake/pair.rs"]
 mod pair;
 #[path = "handshake/recorded.rs"]

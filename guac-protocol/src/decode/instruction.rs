@@ -97,6 +97,14 @@ impl<'a> Instruction<'a> {
         }
     }
 
+    /// Offset in [`raw`](Self::raw) of the byte after an element, where its place is
+    /// kept.
+    #[cfg(feature = "bytes")]
+    pub(crate) fn end(&self, index: usize) -> Option<usize> {
+        let end = self.fields.end(self.first + index)?;
+        (index < self.count).then_some(end - self.bytes.0)
+    }
+
     /// Values of all elements, the opcode first.
     #[inline]
     #[must_use]
@@ -206,14 +214,17 @@ struct Found<'a> {
 #[cold]
 #[inline(never)]
 fn walk<'a>(fields: &Fields<'a>, found: &mut Found<'a>) {
-    let rest = fields.text().get(found.after..).unwrap_or_default();
-    let Some((digits, text)) = rest.split_once('.') else {
-        return;
-    };
-    let length = digits.parse().unwrap_or_default();
-    let end = crate::codepoint::offset_of_nth(text.as_bytes(), length).unwrap_or_default();
-    found.value = text.get(..end).unwrap_or_default();
-    found.after += digits.len() + 1 + end + 1;
+    if let Some((value, after)) = element_at(fields.text(), found.after) {
+        *found = Found { after, value };
+    }
+}
+
+/// Value of the element that starts at an offset of a valid instruction, and the offset
+/// of the next one.
+pub(crate) fn element_at(text: &str, start: usize) -> Option<(&str, usize)> {
+    let (length, text) = text.get(start..)?.split_once('.')?;
+    let end = crate::codepoint::offset_of_nth(text.as_bytes(), length.parse().ok()?)?;
+    Some((text.get(..end)?, start + length.len() + 1 + end + 1))
 }
 
 impl<'a> Iterator for Elements<'a> {

@@ -4,6 +4,8 @@ mod instruction;
 mod progress;
 mod short;
 
+#[cfg(feature = "bytes")]
+pub(crate) use instruction::element_at;
 pub use instruction::{Elements, Instruction};
 pub(crate) use progress::{NoTable, Progress, Step};
 pub(crate) use short::{Parts, opcode};

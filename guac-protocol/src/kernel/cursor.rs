@@ -52,6 +52,9 @@ impl<'a> Cursor<'a> {
     /// ([`step_carefully`](Self::step_carefully)) must tell.
     #[inline(always)]
     pub(crate) fn step_codepoints<K: Kernel>(&mut self, kernel: K, n: usize) -> bool {
+        if self.step_short(n) {
+            return true;
+        }
         match kernel.advance(self.rest(), n) {
             Some(length) => {
                 self.position += length;
@@ -59,6 +62,24 @@ impl<'a> Cursor<'a> {
             }
             None => false,
         }
+    }
+
+    /// The same for what most elements are: a few bytes, all of them ASCII, in two words.
+    #[inline(always)]
+    fn step_short(&mut self, n: usize) -> bool {
+        let Some(head) = self.rest().first_chunk::<16>() else {
+            return false;
+        };
+        // The byte after them as well: it is the first one of a codepoint.
+        let not_ascii = u128::from_le_bytes(*head) & (u128::MAX / 0xFF * 0x80);
+        let length = if not_ascii == 0 {
+            head.len()
+        } else {
+            not_ascii.trailing_zeros() as usize / 8
+        };
+        let is = n < length;
+        self.position += if is { n } else { 0 };
+        is
     }
 
     /// Steps over up to `n` valid codepoints, as far as they are there whole. Answers
@@ -87,7 +108,7 @@ impl<'a> Cursor<'a> {
             return None;
         }
         // SAFETY: the invariant of the type. It holds with no bytes; `step_over` adds an
-        // ASCII byte; `step_codepoints` adds what `Kernel::advance` found valid, and
+        // ASCII byte; `step_codepoints` adds what `Kernel::advance` found valid or is ASCII, and
         // `step_carefully` what `valid_prefix` did, cut before the first byte of one.
         Some(unsafe { core::str::from_utf8_unchecked(&self.bytes[..self.position]) })
     }

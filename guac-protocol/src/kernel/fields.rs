@@ -1,6 +1,7 @@
 //! Text and the places of the values in it, known to fit each other.
 
-use super::{BLOCK, Extent, Kernel, PLACES, Places};
+use super::places::PLACES;
+use super::{BLOCK, Extent, Kernel, Places};
 
 /// A text with the places of values in it. Each kept place is known to lie within the
 /// text, between codepoints.

@@ -13,6 +13,20 @@ mod neon;
 mod places;
 mod scalar;
 mod swar;
+#[cfg(test)]
+mod tests;
+// Half of it is about vectors, which not every target has.
+#[cfg_attr(
+    any(
+        guac_no_simd,
+        not(any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_feature = "simd128"
+        ))
+    ),
+    allow(dead_code)
+)]
 mod utf8;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(guac_no_simd)))]
 mod wasm;
@@ -21,7 +35,7 @@ mod x86;
 
 pub(crate) use cursor::{Cursor, text};
 pub(crate) use fields::{Fields, Kept};
-pub(crate) use places::{PLACES, Places};
+pub(crate) use places::Places;
 pub(crate) use scalar::Scalar;
 pub(crate) use swar::{
     Swar, count_short, count_words, offset_of_nth as offset_of_nth_words, offset_of_nth_short,
@@ -219,7 +233,7 @@ impl Selected {
 }
 
 /// With `std`, detection asks the processor; it is worth remembering.
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", target_arch = "x86_64", not(guac_no_simd)))]
 mod cached {
     use super::{Level, Selected};
     use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -244,7 +258,8 @@ mod cached {
     }
 }
 
-#[cfg(not(feature = "std"))]
+/// Elsewhere the compiler knows the answer.
+#[cfg(not(all(feature = "std", target_arch = "x86_64", not(guac_no_simd))))]
 mod cached {
     #[inline]
     pub(super) fn best() -> super::Selected {

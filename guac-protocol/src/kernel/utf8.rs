@@ -54,6 +54,22 @@ pub(super) trait Lookup: Kernel {
     fn failed(self, check: Self::Check) -> bool;
 }
 
+/// State of [`Lookup`] between vectors `V`: the one before, and all errors.
+#[derive(Clone, Copy)]
+pub(crate) struct Check<V> {
+    pub(super) before: V,
+    pub(super) errors: V,
+}
+
+/// For the end of a vector: greater bytes there begin a sequence that the vector cuts.
+pub(super) const fn complete_end<const N: usize>() -> [u8; N] {
+    let mut bytes = [0xFF; N];
+    bytes[N - 3] = 0xF0 - 1;
+    bytes[N - 2] = 0xE0 - 1;
+    bytes[N - 1] = 0xC0 - 1;
+    bytes
+}
+
 /// [`Kernel::advance`] in one pass. The block in which the codepoints end also holds
 /// the byte after them, so that a sequence cut short there is seen; what else follows
 /// in the block may raise a false alarm, and then the careful path decides.

@@ -2,20 +2,14 @@
 
 use core::arch::x86_64::*;
 
-use super::utf8::{FIRST_HIGH, FIRST_LOW, FOURTH_PLACE, Lookup, SECOND_HIGH, THIRD_PLACE};
-use super::{BLOCK, Kernel, PLACES, Places, Task, utf8};
+use super::places::PLACES;
+use super::utf8::{
+    Check, FIRST_HIGH, FIRST_LOW, FOURTH_PLACE, Lookup, SECOND_HIGH, THIRD_PLACE, complete_end,
+};
+use super::{BLOCK, Kernel, Places, Task, utf8};
 
 /// Greatest continuation byte as a signed number: greater ones begin a codepoint.
 const LAST_CONTINUATION: i8 = 0xBF_u8 as i8;
-
-/// For the end of a block: greater bytes there begin a sequence that the block cuts.
-const fn complete_end<const N: usize>() -> [u8; N] {
-    let mut bytes = [0xFF; N];
-    bytes[N - 3] = 0xF0 - 1;
-    bytes[N - 2] = 0xE0 - 1;
-    bytes[N - 1] = 0xC0 - 1;
-    bytes
-}
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sse2;
@@ -325,13 +319,6 @@ impl Kernel for Avx2 {
     fn is_utf8(self, bytes: &[u8]) -> bool {
         utf8::is_utf8(self, bytes)
     }
-}
-
-/// State of UTF-8 validation between vectors: the one before, and all errors.
-#[derive(Clone, Copy)]
-pub(crate) struct Check<V> {
-    before: V,
-    errors: V,
 }
 
 impl Avx2 {
