@@ -23,7 +23,7 @@ mod peer;
 pub use counters::{Counters, Statistics};
 pub use driver::{Ended, Options, farewell, run};
 pub use end::{Direction, End, Refusal, StopReason};
-pub use guac_protocol::Status;
+pub use guac_protocol::{Status, tunnel::SUBPROTOCOL};
 pub use machine::{Forward, Machine, Output, Settings};
 pub use peer::{BrowserSink, BrowserStream, Received, ScreenSize};
 
