@@ -398,7 +398,8 @@ async fn the_longest_instructions_pass() {
     // More than guacd's limit is not an instruction any more.
     let half = "é".repeat(8192);
     let bytes = format!("1.x,8192.{half},8192.{half};").into_bytes();
-    bench.guacd.write_all(&bytes).await.unwrap();
+    // The session may end before all of it is written.
+    let _ = bench.guacd.write_all(&bytes).await;
     let (ended, _, closed) = bench.finish().await;
     assert!(
         matches!(ended.reason, End::GatewayProtocol(_)),

@@ -136,7 +136,7 @@ impl Registry {
         sessions
     }
 
-    /// Ends these, and answers how many they are. They tell their browsers first, which
+    /// Ends these, and answers how many were not ended before. They tell their browsers first, which
     /// [`wait_for_none`](Self::wait_for_none) waits for.
     pub fn close(&self, which: Which, reason: StopReason) -> usize {
         let inner = self.lock();
@@ -146,7 +146,7 @@ impl Registry {
         let stop = |sender: &watch::Sender<Option<StopReason>>| {
             sender.send_if_modified(|stop| stop.replace(stop.unwrap_or(reason)).is_none())
         };
-        chosen.map(|(_, open)| stop(&open.stop)).count()
+        chosen.filter(|(_, open)| stop(&open.stop)).count()
     }
 
     /// Waits until none of these is open; bound it by a time limit.

@@ -1,6 +1,7 @@
 //! The upgrade of a request (RFC 6455, section 4.2).
 
 use std::future::Future;
+use std::io::{self, Cursor};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +10,11 @@ use hyper::header::{
     CONNECTION, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
+use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
 
 use super::{Limits, Socket};
 use daas_core::session::SUBPROTOCOL;
@@ -87,9 +92,24 @@ pub fn accept<B>(
     );
     let socket = async {
         let upgraded = upgraded.await.map_err(|error| error.to_string())?;
-        Ok(Socket::new(upgraded.into_inner(), Limits::TUNNEL))
+        let upgraded = upgraded.into_inner().into_inner();
+        socket(upgraded).map_err(|error| error.to_string())
     };
     Ok((response, socket))
+}
+
+/// A plain TCP connection is taken over by the runtime that this is called on; it would be
+/// woken by that of the HTTP server otherwise, and end with it.
+fn socket(upgraded: Upgraded) -> io::Result<Socket> {
+    let parts = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => parts,
+        Err(upgraded) => return Ok(Socket::new(TokioIo::new(upgraded), Limits::TUNNEL)),
+    };
+    let stream = TcpStream::from_std(parts.io.into_inner().into_std()?)?;
+    let (reader, writer) = stream.into_split();
+    // Frames may have come with the request already.
+    let reader = Cursor::new(parts.read_buf).chain(reader);
+    Ok(Socket::new(tokio::io::join(reader, writer), Limits::TUNNEL))
 }
 
 fn check_upgrade<B>(request: &Request<B>) -> Result<(), Refusal> {
