@@ -541,6 +541,69 @@ async fn tunnels_outlive_the_runtime_of_the_server() {
     own.shutdown_background();
 }
 
+/// A real guacd (`DAAS_GUACD`) in front of a real desktop (`DAAS_VNC`), each as `host:port`,
+/// with the desktop's password in `DAAS_VNC_PASSWORD`.
+#[tokio::test]
+async fn a_real_desktop_shows_itself() {
+    let variables = ["DAAS_GUACD", "DAAS_VNC", "DAAS_VNC_PASSWORD"].map(std::env::var);
+    let [Ok(guacd), Ok(vnc), Ok(password)] = variables else {
+        println!("DAAS_GUACD, DAAS_VNC or DAAS_VNC_PASSWORD is not set: no real desktop is tried");
+        return;
+    };
+    let vnc: SocketAddr = vnc.parse().unwrap();
+    let registry = Registry::new();
+    let gateway = Arc::new(Guacd::new(GuacdConfig::new(vec![guacd])));
+    let address = start(
+        gateway,
+        registry.clone(),
+        Handle::current(),
+        move |tunnel| {
+            tunnel.target.endpoint.address = vnc.ip();
+            tunnel.target.endpoint.port = vnc.port();
+            tunnel.target.password = Secret::new(password.clone());
+        },
+    )
+    .await;
+    let mut client = Client::connect(address, PATH).await;
+    check_greeting(client.next().await.text());
+    let (mut frames, mut images) = (0, 0);
+    let mut decoder = guac_protocol::Decoder::new(guac_protocol::Limits::GUACD);
+    while frames < 3 {
+        let mut syncs = Vec::new();
+        let frame = client.next().await;
+        let scan = decoder.decode_all(&frame.data, |found| match found.opcode_str() {
+            "img" => images += 1,
+            "sync" => syncs.push(found.get(1).unwrap().to_owned()),
+            "error" => panic!("{}", found.raw_str()),
+            _ => {}
+        });
+        assert_eq!(scan.length, frame.data.len());
+        for sync in syncs {
+            frames += 1;
+            client
+                .text(&String::from_utf8(encode(&["sync", &sync])).unwrap())
+                .await;
+            // What makes the next frame, and a text that is cut inside characters.
+            let at = (100 * frames).to_string();
+            client
+                .text(&String::from_utf8(encode(&["mouse", &at, &at, "4"])).unwrap())
+                .await;
+            client
+                .text(&String::from_utf8(encode(&["mouse", &at, &at, "0"])).unwrap())
+                .await;
+            client
+                .text("9.clipboard,1.0,10.text/plain;4.blob,1.0,4.ww==;")
+                .await;
+            client
+                .text("4.blob,1.0,4.qfCf;4.blob,1.0,4.moA=;3.end,1.0;")
+                .await;
+        }
+    }
+    assert!(images > 0);
+    client.text("10.disconnect;").await;
+    soon("no tunnel", registry.wait_for_none(Which::All)).await;
+}
+
 /// Memory of this process, in bytes.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
