@@ -8,5 +8,7 @@
 mod problem;
 mod router;
 mod serve;
+pub mod tunnel;
+pub mod websocket;
 
 pub use serve::serve;
