@@ -1,7 +1,11 @@
 //! What turns a desktop into Guacamole instructions: one trait, and its backends.
 
+mod probe;
+
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use probe::probe_guacd;
 
 use crate::error::Result;
 use crate::model::{Endpoint, Protocol};
