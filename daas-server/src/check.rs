@@ -95,20 +95,23 @@ async fn check_hypervisor(config: &Config, hypervisor: &dyn Hypervisor, report: 
 }
 
 async fn check_images(config: &Config, hypervisor: &dyn Hypervisor, report: &mut Report) {
-    for app in &config.apps {
-        let part = format!("app {}", app.slug);
-        let advice = format!(
-            "Build the image (deploy/ has Dockerfiles) or pull it: docker pull {}",
-            app.image
-        );
-        match timeout(TIMEOUT, hypervisor.has_image(&app.image)).await {
-            Ok(Ok(true)) => report.good(&part, &format!("image {} is there", app.image)),
-            Ok(Ok(false)) => {
-                report.bad(&part, &format!("image {} is not there", app.image), &advice);
+    let apps = config.apps.iter();
+    let apps = apps.map(|app| (format!("app {}", app.slug), &app.image));
+    let guard = config.docker.guard.iter();
+    let guard = guard.map(|image| ("network guard".to_owned(), image));
+    for (part, image) in guard.chain(apps) {
+        let there = timeout(TIMEOUT, hypervisor.has_image(image)).await;
+        let finding = match there {
+            Ok(Ok(true)) => {
+                report.good(&part, &format!("image {image} is there"));
+                continue;
             }
-            Ok(Err(error)) => report.bad(&part, &chain(&error), &advice),
-            Err(_) => report.bad(&part, "no answer in time", &advice),
-        }
+            Ok(Ok(false)) => format!("image {image} is not there"),
+            Ok(Err(error)) => chain(&error),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        let advice = format!("Build it (deploy/ has Dockerfiles), or: docker pull {image}");
+        report.bad(&part, &finding, &advice);
     }
 }
 

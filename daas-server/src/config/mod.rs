@@ -4,6 +4,7 @@ mod error;
 mod load;
 mod origin;
 mod raw;
+mod subnet;
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
@@ -19,11 +20,14 @@ pub use error::{ConfigError, Place};
 pub use load::Sources;
 pub use origin::Origin;
 pub use raw::LogFormat;
+pub use subnet::Subnet;
 
 use raw::Raw;
 
 /// The variable with the password of the first user. It is read once and kept nowhere.
 pub const ADMIN_PASSWORD: &str = "DAAS_ADMIN_PASSWORD";
+/// What a subnet looks like.
+const SUBNET: &str = "a subnet by its first address, such as 10.213.0.0/16";
 /// Name of the database in the data folder.
 const DATABASE: &str = "daas.sqlite3";
 
@@ -51,6 +55,18 @@ pub struct Docker {
     pub socket: PathBuf,
     /// Name of this installation; tells its containers from those of another.
     pub installation: String,
+    /// Addresses for all instances.
+    pub range: Subnet,
+    /// Whether instances reach other hosts at all.
+    pub internet: bool,
+    /// Private networks that they reach all the same.
+    pub allow: Vec<Subnet>,
+    /// Names of containers that are put into the network of every instance.
+    pub gateways: Vec<String>,
+    /// Image of the container that keeps instances away from the host and from each other.
+    pub guard: Option<String>,
+    /// Size of homes in memory, in MiB; otherwise they are volumes.
+    pub home_memory_mib: Option<u32>,
 }
 
 /// `[tunnel]`.
@@ -58,8 +74,6 @@ pub struct Docker {
 pub struct Tunnel {
     /// Threads of the tunnels.
     pub threads: usize,
-    /// Buffer of each tunnel, in bytes.
-    pub buffer: usize,
 }
 
 /// `[log]`.
@@ -236,13 +250,26 @@ fn database(raw: raw::Storage) -> Result<PathBuf, ConfigError> {
 
 fn docker(raw: raw::Docker) -> Result<Docker, ConfigError> {
     let key = "docker.installation";
-    if !is_slug(&raw.installation) {
-        let text = "takes lower-case letters, digits and hyphens, at most 63";
+    let begins = raw
+        .installation
+        .starts_with(|c: char| c.is_ascii_lowercase());
+    if !begins || !is_slug(&raw.installation) || raw.installation.len() > 32 {
+        let text = "takes lower-case letters, digits and hyphens, at most 32, a letter first";
         return Err(ConfigError::key(key, text));
     }
+    let range = parse_all("docker.range", std::slice::from_ref(&raw.range), SUBNET)?;
+    let [range] = range[..] else {
+        return Err(ConfigError::key("docker.range", "is needed"));
+    };
     Ok(Docker {
         socket: raw.socket,
         installation: raw.installation,
+        range,
+        internet: raw.internet,
+        allow: parse_all("docker.allow", &raw.allow, SUBNET)?,
+        gateways: raw.gateways,
+        guard: Some(raw.guard).filter(|guard| !guard.is_empty()),
+        home_memory_mib: Some(raw.home_memory_mib).filter(|mib| *mib > 0),
     })
 }
 
@@ -266,10 +293,8 @@ fn guacd(raw: raw::Gateway) -> Result<Vec<String>, ConfigError> {
 fn tunnel(raw: &raw::Tunnel) -> Result<Tunnel, ConfigError> {
     let threads = in_range("tunnel.threads", raw.threads as u64, 0..=256)? as usize;
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
-    let buffer = in_range("tunnel.buffer_kib", raw.buffer_kib as u64, 16..=16_384)?;
     Ok(Tunnel {
         threads: if threads == 0 { processors } else { threads },
-        buffer: buffer as usize * 1024,
     })
 }
 

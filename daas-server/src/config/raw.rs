@@ -67,6 +67,12 @@ impl Default for Storage {
 pub(super) struct Docker {
     pub(super) socket: PathBuf,
     pub(super) installation: String,
+    pub(super) range: String,
+    pub(super) internet: bool,
+    pub(super) allow: Vec<String>,
+    pub(super) gateways: Vec<String>,
+    pub(super) guard: String,
+    pub(super) home_memory_mib: u32,
 }
 
 impl Default for Docker {
@@ -74,6 +80,12 @@ impl Default for Docker {
         Self {
             socket: "/var/run/docker.sock".into(),
             installation: "daas".to_owned(),
+            range: "10.213.0.0/16".to_owned(),
+            internet: true,
+            allow: Vec::new(),
+            gateways: Vec::new(),
+            guard: "daas/guard".to_owned(),
+            home_memory_mib: 0,
         }
     }
 }
@@ -94,20 +106,11 @@ impl Default for Gateway {
 }
 
 /// `[tunnel]`.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Tunnel {
+    /// 0 is as many as there are processors.
     pub(super) threads: usize,
-    pub(super) buffer_kib: usize,
-}
-
-impl Default for Tunnel {
-    fn default() -> Self {
-        Self {
-            threads: 0,
-            buffer_kib: 256,
-        }
-    }
 }
 
 /// `[limits]`.
