@@ -144,7 +144,11 @@ fn mistakes_are_told_with_place_and_advice() {
             &[],
             "docker.range: `10.0.0.1/8`",
         ),
-        ("[log]\nfilter = \"=,=\"\n", &[], "log.filter: "),
+        (
+            "[log]\nfilter = \"info,daas_core=loud\"\n",
+            &[],
+            "log.filter: ",
+        ),
         (
             "[[catalogue.apps]]\nslug = \"a\"\nname = \"A\"\nimage = \"a\"\nimag = \"a\"\n",
             &[],

@@ -6,8 +6,11 @@
     reason = "a failed test may panic"
 )]
 
+#[path = "server/support/mod.rs"]
 mod support;
 
+#[path = "server/check.rs"]
+mod check;
 #[path = "server/connections.rs"]
 mod connections;
 #[path = "server/errors.rs"]
