@@ -13,6 +13,7 @@ pub mod hypervisor;
 pub mod lifecycle;
 pub mod model;
 mod secret;
+pub mod session;
 pub mod storage;
 
 pub use error::{BoxError, Error, Result, chain};

@@ -4,16 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use daas_core::gateway::{Connection, Display, Gateway, Target, probe_guacd};
+use daas_core::gateway::{Gateway, Guacd, GuacdConfig};
 use daas_core::hypervisor::{ExecOutput, Hypervisor, HypervisorEvent, Observed, Spec, Usage};
 use daas_core::model::InstanceId;
 use daas_core::{Error, Result};
 use tokio::sync::mpsc;
 
 use crate::config::Config;
-
-/// Time for one guacd to answer.
-const GUACD_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What runs instances.
 pub(crate) fn hypervisor(_: &Config) -> Arc<dyn Hypervisor> {
@@ -22,28 +19,7 @@ pub(crate) fn hypervisor(_: &Config) -> Arc<dyn Hypervisor> {
 
 /// What turns desktops into instructions.
 pub(crate) fn gateway(config: &Config) -> Arc<dyn Gateway> {
-    Arc::new(GuacdProbe(config.guacd.clone()))
-}
-
-/// guacd that can be asked whether it is there, and no more.
-struct GuacdProbe(Vec<String>);
-
-#[async_trait]
-impl Gateway for GuacdProbe {
-    async fn check(&self) -> Result<()> {
-        let mut last = absent("guacd", "a check");
-        for address in &self.0 {
-            match probe_guacd(address, GUACD_TIMEOUT).await {
-                Ok(()) => return Ok(()),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    }
-
-    async fn connect(&self, _: &Target, _: &Display) -> Result<Connection> {
-        Err(absent("guacd", "connecting"))
-    }
+    Arc::new(Guacd::new(GuacdConfig::new(config.guacd.clone())))
 }
 
 const fn absent(backend: &'static str, operation: &'static str) -> Error {

@@ -12,11 +12,14 @@ pub mod config;
 mod http;
 mod log;
 mod metrics;
+mod open_tunnels;
 mod page;
 mod run;
 mod services;
 mod steps;
+pub mod tunnel;
 mod tunnels;
+pub mod websocket;
 
 pub use api::routes;
 pub use check::check;

@@ -17,8 +17,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::http::{Limits, serve};
+use crate::open_tunnels::OpenTunnels;
 use crate::services::{Parts, Services, Settings};
-use crate::tunnels::{NoTunnels, Tunnels};
+use crate::tunnel::Registry;
 use crate::{backend, check, log};
 
 /// Name of the first user.
@@ -90,11 +91,6 @@ fn runtime(name: &str, threads: usize) -> io::Result<Runtime> {
         .build()
 }
 
-/// The tunnels, on their own runtime.
-fn tunnels(_config: &Config, _runtime: Handle) -> Arc<dyn Tunnels> {
-    Arc::new(NoTunnels)
-}
-
 async fn run_here(
     config: &Config,
     admin_password: Option<Secret<String>>,
@@ -138,13 +134,23 @@ async fn assemble(
         );
     }
     let lifecycle = Lifecycle::new(store.clone(), hypervisor.clone(), config.lifecycle);
+    let access = Access::new(store.clone(), passwords, config.access);
+    let gateway = backend::gateway(config);
+    let tunnels = OpenTunnels {
+        access: access.clone(),
+        store: store.clone(),
+        hypervisor: hypervisor.clone(),
+        gateway: gateway.clone(),
+        runtime: tunnel_runtime,
+        registry: Registry::new(),
+    };
     Ok(Services::new(Parts {
-        access: Access::new(store.clone(), passwords, config.access),
+        access,
         lifecycle,
         hypervisor,
         store,
-        gateway: backend::gateway(config),
-        tunnels: tunnels(config, tunnel_runtime),
+        gateway,
+        tunnels: Arc::new(tunnels),
         settings: Settings::new(config),
     })?)
 }

@@ -1,13 +1,18 @@
 //! What turns a desktop into Guacamole instructions: one trait, and its backends.
 
+mod guacd;
 mod probe;
 
 use async_trait::async_trait;
+use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use probe::probe_guacd;
 
-use crate::error::Result;
+pub use guac_protocol::Status;
+pub use guacd::{Guacd, GuacdConfig};
+
+use crate::error::{Error, Result};
 use crate::model::{Endpoint, Protocol};
 use crate::secret::Secret;
 
@@ -63,6 +68,29 @@ impl std::fmt::Debug for Connection {
     }
 }
 
+/// Why a connection was not opened.
+#[derive(Debug, Error)]
+#[error("{reason}")]
+pub struct ConnectError {
+    /// What the browser is told, for what it does next.
+    pub status: Status,
+    /// Why, in plain words for the person who waits, without secrets.
+    pub reason: String,
+    /// What went wrong, for the log.
+    #[source]
+    pub source: Option<Error>,
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        Self::Unavailable {
+            backend: "gateway",
+            operation: "connect",
+            source: Some(Box::new(error)),
+        }
+    }
+}
+
 /// Opens connections to desktops.
 ///
 /// # Contract
@@ -73,5 +101,6 @@ pub trait Gateway: Send + Sync + 'static {
     /// Whether it can be reached.
     async fn check(&self) -> Result<()>;
     /// Opens a connection to a desktop.
-    async fn connect(&self, target: &Target, display: &Display) -> Result<Connection>;
+    async fn connect(&self, target: &Target, display: &Display)
+    -> Result<Connection, ConnectError>;
 }

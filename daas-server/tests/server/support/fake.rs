@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use daas_core::gateway::{Connection, Display, Gateway, Target};
+use daas_core::gateway::{ConnectError, Connection, Display, Gateway, Status, Target};
 use daas_core::hypervisor::{
     ExecOutput, Hypervisor, HypervisorEvent, Observed, PowerState, Spec, Usage,
 };
@@ -183,10 +183,11 @@ impl Gateway for Fake {
         self.up()
     }
 
-    async fn connect(&self, _: &Target, _: &Display) -> Result<Connection> {
-        Err(Error::Unsupported {
-            backend: "the fake gateway",
-            operation: "connections",
+    async fn connect(&self, _: &Target, _: &Display) -> Result<Connection, ConnectError> {
+        Err(ConnectError {
+            status: Status::UpstreamNotFound,
+            reason: "The fake gateway opens no connections.".to_owned(),
+            source: None,
         })
     }
 }
