@@ -1,14 +1,29 @@
 //! The server of Desktop-as-a-Service: HTTP in front of [`daas_core`].
 //!
-//! It translates between HTTP and the core and decides nothing itself. Today it answers
-//! health checks; routes join it as the core grows.
+//! It translates between HTTP and the core and decides nothing itself: no SQL, no
+//! containers and no Guacamole instructions are known here.
 
 #![forbid(unsafe_code)]
 
-mod problem;
-mod router;
-mod serve;
+mod api;
+mod backend;
+mod check;
+pub mod config;
+mod http;
+mod log;
+mod metrics;
+mod open_tunnels;
+mod page;
+mod run;
+mod services;
+mod steps;
 pub mod tunnel;
+mod tunnels;
 pub mod websocket;
 
-pub use serve::serve;
+pub use api::routes;
+pub use check::check;
+pub use http::{Body, FieldError, Limits, Problem, RouteInfo, detach, serve};
+pub use run::{RunError, run, run_check};
+pub use services::{Parts, Services, Settings};
+pub use tunnels::{NoTunnels, Tunnels};

@@ -164,6 +164,27 @@ impl Access {
         })
     }
 
+    /// Whether a session is still good. Unlike [`authenticate`](Self::authenticate) this is
+    /// no use of it: who only looks on is idle.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn is_live(&self, session: &Session, now: Timestamp) -> Result<bool> {
+        if session.expires_at <= now {
+            return Ok(false);
+        }
+        let idle_since = now.plus_ms(-millis(self.config.session_idle));
+        // The use that is known already; a later one stays noted.
+        let used = self
+            .store
+            .use_session(session.hash, session.used_at, idle_since);
+        match used.await {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Ends a session.
     ///
     /// # Errors

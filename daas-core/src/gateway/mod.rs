@@ -1,10 +1,13 @@
 //! What turns a desktop into Guacamole instructions: one trait, and its backends.
 
 mod guacd;
+mod probe;
 
 use async_trait::async_trait;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use probe::probe_guacd;
 
 pub use guac_protocol::Status;
 pub use guacd::{Guacd, GuacdConfig};

@@ -1,0 +1,125 @@
+//! The model as JSON shows it.
+
+use daas_core::access::LoggedIn;
+use daas_core::lifecycle::Step;
+use daas_core::model::{
+    App, AppId, AppKind, FailureReason, Instance, InstanceId, InstanceState, Role, UserId,
+};
+use serde::Serialize;
+
+use super::time::rfc3339;
+
+#[derive(Serialize)]
+pub(super) struct UserView<'a> {
+    id: UserId,
+    name: &'a str,
+    role: Role,
+}
+
+#[derive(Serialize)]
+pub(super) struct SessionView<'a> {
+    user: UserView<'a>,
+    csrf_token: String,
+}
+
+impl<'a> SessionView<'a> {
+    pub(super) fn new(who: &'a LoggedIn) -> Self {
+        Self {
+            user: UserView {
+                id: who.user.id,
+                name: &who.user.name,
+                role: who.user.role,
+            },
+            csrf_token: who.csrf.expose(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct AppView<'a> {
+    #[serde(flatten)]
+    summary: SummaryView<'a>,
+    description: &'a str,
+    image_ready: bool,
+}
+
+impl<'a> AppView<'a> {
+    pub(super) fn new(app: &'a App, image_ready: bool) -> Self {
+        Self {
+            summary: SummaryView::new(app),
+            description: &app.description,
+            image_ready,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct SummaryView<'a> {
+    id: AppId,
+    slug: &'a str,
+    name: &'a str,
+    icon: &'a str,
+    kind: AppKind,
+}
+
+impl<'a> SummaryView<'a> {
+    fn new(app: &'a App) -> Self {
+        Self {
+            id: app.id,
+            slug: &app.slug,
+            name: &app.name,
+            icon: &app.icon,
+            kind: app.kind,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct InstanceView<'a> {
+    id: InstanceId,
+    app: SummaryView<'a>,
+    state: InstanceState,
+    step: Option<&'static str>,
+    failure: Option<&'a FailureReason>,
+    created_at: String,
+    changed_at: String,
+    tunnels: usize,
+}
+
+impl<'a> InstanceView<'a> {
+    pub(super) fn new(
+        instance: &'a Instance,
+        app: &'a App,
+        step: Option<Step>,
+        tunnels: usize,
+    ) -> Self {
+        let step = step.filter(|_| crate::steps::has_step(instance.state));
+        Self {
+            id: instance.id,
+            app: SummaryView::new(app),
+            state: instance.state,
+            step: step.map(step_name),
+            failure: instance.failure.as_ref(),
+            created_at: rfc3339(instance.created_at),
+            changed_at: rfc3339(instance.changed_at),
+            tunnels,
+        }
+    }
+}
+
+const fn step_name(step: Step) -> &'static str {
+    match step {
+        Step::Image => "image",
+        Step::Container => "container",
+        Step::Desktop => "desktop",
+        Step::Ready => "ready",
+    }
+}
+
+/// One page of a list.
+#[derive(Serialize)]
+pub(super) struct PageView<T> {
+    pub(super) items: Vec<T>,
+    /// Asks for the next page, if there is one.
+    pub(super) next_cursor: Option<String>,
+}

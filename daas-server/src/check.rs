@@ -1,0 +1,137 @@
+//! `daas-server check`: whether all is there that the server needs, and what to do where
+//! it is not.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::time::Duration;
+
+use daas_core::chain;
+use daas_core::gateway::probe_guacd;
+use daas_core::hypervisor::Hypervisor;
+use daas_core::storage::{Sqlite, Store as _};
+use tokio::time::timeout;
+
+use crate::config::Config;
+use crate::page;
+
+/// Time for each part to answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Findings, one a line, and whether all is well.
+struct Report {
+    text: String,
+    good: bool,
+}
+
+impl Report {
+    fn good(&mut self, part: &str, finding: &str) {
+        self.line("ok", part, finding);
+    }
+
+    fn bad(&mut self, part: &str, finding: &str, advice: &str) {
+        self.good = false;
+        self.line("MISSING", part, finding);
+        self.line("", "", &format!("→ {advice}"));
+    }
+
+    fn line(&mut self, mark: &str, part: &str, finding: &str) {
+        // Writing to a string does not fail.
+        let _ = writeln!(self.text, "{mark:<8} {part:<14} {finding}");
+    }
+}
+
+/// Looks at all that a server with this configuration needs. Answers what was found, in
+/// plain words and with what to do, and whether all is well.
+pub async fn check(config: &Config, hypervisor: &dyn Hypervisor) -> (String, bool) {
+    let mut report = Report {
+        text: String::new(),
+        good: true,
+    };
+    report.good("configuration", "can be used");
+    check_database(config, &mut report).await;
+    check_hypervisor(config, hypervisor, &mut report).await;
+    for address in &config.guacd {
+        check_guacd(address, &mut report).await;
+    }
+    check_page(&mut report);
+    (report.text, report.good)
+}
+
+async fn check_database(config: &Config, report: &mut Report) {
+    let path = config.database.display().to_string();
+    match open(config).await {
+        Ok(()) => report.good("database", &format!("{path} can be written")),
+        Err(error) => {
+            let advice = "Make its folder writable for the user that runs the server, see that \
+                          the disk has room, or set storage.path to another place.";
+            report.bad("database", &format!("{path}: {error}"), advice);
+        }
+    }
+}
+
+async fn open(config: &Config) -> Result<(), String> {
+    if let Some(folder) = config.database.parent() {
+        fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    }
+    let store = Sqlite::open(&config.database).await;
+    let store = store.map_err(|error| chain(&error))?;
+    store.check().await.map_err(|error| chain(&error))
+}
+
+async fn check_hypervisor(config: &Config, hypervisor: &dyn Hypervisor, report: &mut Report) {
+    let socket = config.docker.socket.display();
+    let answer = timeout(TIMEOUT, hypervisor.check()).await;
+    let finding = match answer {
+        Ok(Ok(version)) => {
+            report.good("docker", &format!("{version} at {socket}"));
+            return check_images(config, hypervisor, report).await;
+        }
+        Ok(Err(error)) => chain(&error),
+        Err(_) => "no answer in time".to_owned(),
+    };
+    let advice = "Install Docker (docker.io in Debian) and start it, let the user that runs the \
+                  server into the group docker, or set docker.socket.";
+    report.bad("docker", &format!("{socket}: {finding}"), advice);
+}
+
+async fn check_images(config: &Config, hypervisor: &dyn Hypervisor, report: &mut Report) {
+    let apps = config.apps.iter();
+    let apps = apps.map(|app| (format!("app {}", app.slug), &app.image));
+    let guard = config.docker.guard.iter();
+    let guard = guard.map(|image| ("network guard".to_owned(), image));
+    for (part, image) in guard.chain(apps) {
+        let there = timeout(TIMEOUT, hypervisor.has_image(image)).await;
+        let finding = match there {
+            Ok(Ok(true)) => {
+                report.good(&part, &format!("image {image} is there"));
+                continue;
+            }
+            Ok(Ok(false)) => format!("image {image} is not there"),
+            Ok(Err(error)) => chain(&error),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        let advice = format!("Build it (deploy/ has Dockerfiles), or: docker pull {image}");
+        report.bad(&part, &finding, &advice);
+    }
+}
+
+async fn check_guacd(address: &str, report: &mut Report) {
+    match probe_guacd(address, TIMEOUT).await {
+        Ok(()) => report.good("guacd", &format!("{address} answers and can do VNC")),
+        Err(error) => {
+            let advice = "Start guacd (deploy/ has a Dockerfile; or guacd -b 127.0.0.1 -f) with its \
+                          VNC plugin, or set gateway.guacd.";
+            report.bad("guacd", &format!("{address}: {}", chain(&error)), advice);
+        }
+    }
+}
+
+fn check_page(report: &mut Report) {
+    if page::is_built() {
+        report.good("page", "is part of this program");
+    } else {
+        let advice = "npm --prefix daas-server/web ci && npm --prefix daas-server/web run build, \
+                      and then build the server again.";
+        report.bad("page", "this program was built without it", advice);
+    }
+}

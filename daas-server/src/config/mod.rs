@@ -1,0 +1,375 @@
+//! Configuration: read as it is written, checked once, and from then on known to be good.
+
+mod error;
+mod load;
+mod origin;
+mod raw;
+mod subnet;
+
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use daas_core::access::AccessConfig;
+use daas_core::lifecycle::LifecycleConfig;
+use daas_core::model::{App, AppId, Resources, Timestamp};
+
+pub use error::{ConfigError, Place};
+pub use load::Sources;
+pub use origin::Origin;
+pub use raw::LogFormat;
+pub use subnet::Subnet;
+
+use raw::Raw;
+
+/// The variable with the password of the first user. It is read once and kept nowhere.
+pub const ADMIN_PASSWORD: &str = "DAAS_ADMIN_PASSWORD";
+/// What a subnet looks like.
+const SUBNET: &str = "a subnet by its first address, such as 10.213.0.0/16";
+/// Name of the database in the data folder.
+const DATABASE: &str = "daas.sqlite3";
+
+/// `[server]`.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where browsers find the page; requests from other pages are refused.
+    pub public_origins: Vec<Origin>,
+    /// Addresses whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Whether `/readyz` and `/metrics` answer others than this machine.
+    pub public_metrics: bool,
+    /// Threads of the management API.
+    pub threads: usize,
+    /// Most connections at a time.
+    pub connections_max: usize,
+}
+
+/// `[docker]`.
+#[derive(Clone, Debug)]
+pub struct Docker {
+    /// The engine's socket.
+    pub socket: PathBuf,
+    /// Name of this installation; tells its containers from those of another.
+    pub installation: String,
+    /// Addresses for all instances.
+    pub range: Subnet,
+    /// Whether instances reach other hosts at all.
+    pub internet: bool,
+    /// Private networks that they reach all the same.
+    pub allow: Vec<Subnet>,
+    /// Names of containers that are put into the network of every instance.
+    pub gateways: Vec<String>,
+    /// Image of the container that keeps instances away from the host and from each other.
+    pub guard: Option<String>,
+    /// Size of homes in memory, in MiB; otherwise they are volumes.
+    pub home_memory_mib: Option<u32>,
+}
+
+/// `[tunnel]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Tunnel {
+    /// Threads of the tunnels.
+    pub threads: usize,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// Lines for people, or JSON.
+    pub format: LogFormat,
+    /// What is logged, such as `info` or `info,daas_core=debug`.
+    pub filter: tracing_subscriber::filter::Targets,
+}
+
+/// A configuration that was checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[server]`.
+    pub server: Server,
+    /// The database.
+    pub database: PathBuf,
+    /// `[docker]`.
+    pub docker: Docker,
+    /// Addresses of guacd, host and port.
+    pub guacd: Vec<String>,
+    /// `[tunnel]`.
+    pub tunnel: Tunnel,
+    /// `[limits]` of instances.
+    pub lifecycle: LifecycleConfig,
+    /// `[limits]` of sessions.
+    pub access: AccessConfig,
+    /// `[log]`.
+    pub log: Log,
+    /// `[[catalogue.apps]]`.
+    pub apps: Vec<App>,
+}
+
+impl Config {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, where it is, and what to do.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        Self::check(sources.read()?)
+    }
+
+    /// Reads and checks a configuration, and answers all of it as TOML. There are no
+    /// secrets in it.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn show(sources: &Sources) -> Result<String, ConfigError> {
+        let raw = sources.read()?;
+        let text = toml::to_string_pretty(&raw);
+        let text = text.map_err(|error| ConfigError::key("configuration", error.to_string()))?;
+        Self::check(raw)?;
+        Ok(text)
+    }
+
+    fn check(raw: Raw) -> Result<Self, ConfigError> {
+        let limits = &raw.limits;
+        Ok(Self {
+            lifecycle: lifecycle(limits)?,
+            access: access(limits)?,
+            server: server(raw.server)?,
+            database: database(raw.storage)?,
+            docker: docker(raw.docker)?,
+            guacd: guacd(raw.gateway)?,
+            tunnel: tunnel(&raw.tunnel)?,
+            log: log(&raw.log)?,
+            apps: apps(raw.catalogue)?,
+        })
+    }
+}
+
+fn address(key: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
+    let wrong = |_| {
+        let text = format!("`{text}` is not an address and port, such as 127.0.0.1:8080");
+        ConfigError::key(key, text)
+    };
+    text.parse().map_err(wrong)
+}
+
+fn parse_all<T: FromStr>(
+    key: &'static str,
+    texts: &[String],
+    what: &str,
+) -> Result<Vec<T>, ConfigError> {
+    let parse = |text: &String| {
+        let wrong = |_| ConfigError::key(key, format!("`{text}` is not {what}"));
+        text.parse().map_err(wrong)
+    };
+    texts.iter().map(parse).collect()
+}
+
+fn in_range(
+    key: &'static str,
+    value: u64,
+    range: std::ops::RangeInclusive<u64>,
+) -> Result<u64, ConfigError> {
+    if range.contains(&value) {
+        return Ok(value);
+    }
+    let text = format!(
+        "{value} is not between {} and {}",
+        range.start(),
+        range.end()
+    );
+    Err(ConfigError::key(key, text))
+}
+
+fn seconds(key: &'static str, value: u64) -> Result<Duration, ConfigError> {
+    const YEAR: u64 = 365 * 24 * 60 * 60;
+    in_range(key, value, 1..=YEAR).map(Duration::from_secs)
+}
+
+fn server(raw: raw::Server) -> Result<Server, ConfigError> {
+    let listen = address("server.listen", &raw.listen)?;
+    let what = "an origin, such as https://desktops.example.org";
+    let public_origins = parse_all("server.public_origins", &raw.public_origins, what)?;
+    check_transport(listen, &public_origins, raw.insecure_http)?;
+    let proxies = "server.trusted_proxies";
+    Ok(Server {
+        listen,
+        public_origins,
+        trusted_proxies: parse_all(proxies, &raw.trusted_proxies, "an IP address")?,
+        public_metrics: raw.public_metrics,
+        threads: in_range("server.threads", raw.threads as u64, 1..=256)? as usize,
+        connections_max: in_range(
+            "server.connections_max",
+            raw.connections_max as u64,
+            16..=1_000_000,
+        )? as usize,
+    })
+}
+
+/// Passwords and pictures must not cross a network in the clear without somebody having
+/// said so.
+fn check_transport(
+    listen: SocketAddr,
+    origins: &[Origin],
+    insecure_http: bool,
+) -> Result<(), ConfigError> {
+    let secure = origins.iter().filter(|origin| origin.is_secure()).count();
+    if secure != 0 && secure != origins.len() {
+        let text = "http and https cannot be mixed, as the cookie is good for one of them only";
+        return Err(ConfigError::key("server.public_origins", text));
+    }
+    if listen.ip().is_loopback() {
+        return Ok(());
+    }
+    if !insecure_http {
+        let text = format!(
+            "{listen} can be reached from other machines, and this server speaks no TLS by \
+             itself; listen on 127.0.0.1 behind a proxy with TLS, or set \
+             server.insecure_http = true where the network can be trusted"
+        );
+        return Err(ConfigError::key("server.listen", text));
+    }
+    if origins.is_empty() {
+        let text = "is needed where the server listens for other machines: the addresses that \
+                    people type into their browsers, such as [\"https://desktops.example.org\"]";
+        return Err(ConfigError::key("server.public_origins", text));
+    }
+    Ok(())
+}
+
+fn database(raw: raw::Storage) -> Result<PathBuf, ConfigError> {
+    if raw.path.file_name().is_none() {
+        return Err(ConfigError::key(
+            "storage.path",
+            "is not the path of a file",
+        ));
+    }
+    Ok(raw.path)
+}
+
+fn docker(raw: raw::Docker) -> Result<Docker, ConfigError> {
+    let key = "docker.installation";
+    let begins = raw
+        .installation
+        .starts_with(|c: char| c.is_ascii_lowercase());
+    if !begins || !is_slug(&raw.installation) || raw.installation.len() > 32 {
+        let text = "takes lower-case letters, digits and hyphens, at most 32, a letter first";
+        return Err(ConfigError::key(key, text));
+    }
+    let range = parse_all("docker.range", std::slice::from_ref(&raw.range), SUBNET)?;
+    let [range] = range[..] else {
+        return Err(ConfigError::key("docker.range", "is needed"));
+    };
+    Ok(Docker {
+        socket: raw.socket,
+        installation: raw.installation,
+        range,
+        internet: raw.internet,
+        allow: parse_all("docker.allow", &raw.allow, SUBNET)?,
+        gateways: raw.gateways,
+        guard: Some(raw.guard).filter(|guard| !guard.is_empty()),
+        home_memory_mib: Some(raw.home_memory_mib).filter(|mib| *mib > 0),
+    })
+}
+
+fn guacd(raw: raw::Gateway) -> Result<Vec<String>, ConfigError> {
+    let key = "gateway.guacd";
+    if raw.guacd.is_empty() {
+        return Err(ConfigError::key(key, "needs one address at least"));
+    }
+    for endpoint in &raw.guacd {
+        let port = endpoint
+            .rsplit_once(':')
+            .filter(|(host, _)| !host.is_empty());
+        if port.is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
+            let text = format!("`{endpoint}` is not a host and port, such as 127.0.0.1:4822");
+            return Err(ConfigError::key(key, text));
+        }
+    }
+    Ok(raw.guacd)
+}
+
+fn tunnel(raw: &raw::Tunnel) -> Result<Tunnel, ConfigError> {
+    let threads = in_range("tunnel.threads", raw.threads as u64, 0..=256)? as usize;
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    Ok(Tunnel {
+        threads: if threads == 0 { processors } else { threads },
+    })
+}
+
+fn lifecycle(raw: &raw::Limits) -> Result<LifecycleConfig, ConfigError> {
+    Ok(LifecycleConfig {
+        instances_per_user: raw.instances_per_user,
+        start_timeout: seconds("limits.start_timeout_s", raw.start_timeout_s)?,
+        stop_timeout: seconds("limits.stop_timeout_s", raw.stop_timeout_s)?,
+    })
+}
+
+fn access(raw: &raw::Limits) -> Result<AccessConfig, ConfigError> {
+    Ok(AccessConfig {
+        session_idle: seconds("limits.session_idle_s", raw.session_idle_s)?,
+        session_absolute: seconds("limits.session_absolute_s", raw.session_absolute_s)?,
+        ticket: seconds("limits.ticket_s", raw.ticket_s)?,
+    })
+}
+
+fn log(raw: &raw::Log) -> Result<Log, ConfigError> {
+    let wrong = |_| {
+        let text = format!(
+            "`{}` is not a filter, such as info,daas_core=debug",
+            raw.filter
+        );
+        ConfigError::key("log.filter", text)
+    };
+    Ok(Log {
+        format: raw.format,
+        filter: raw.filter.parse().map_err(wrong)?,
+    })
+}
+
+fn is_slug(text: &str) -> bool {
+    let fit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(fit) && !text.starts_with('-')
+}
+
+fn apps(raw: raw::Catalogue) -> Result<Vec<App>, ConfigError> {
+    let mut slugs = HashSet::new();
+    for app in &raw.apps {
+        if !slugs.insert(app.slug.clone()) {
+            let text = format!("`{}` is there twice", app.slug);
+            return Err(ConfigError::key("catalogue.apps", text));
+        }
+    }
+    raw.apps.into_iter().map(app).collect()
+}
+
+fn app(raw: raw::App) -> Result<App, ConfigError> {
+    let key = "catalogue.apps";
+    let wrong = |text: &str| Err(ConfigError::key(key, format!("`{}`: {text}", raw.slug)));
+    if !is_slug(&raw.slug) {
+        return wrong("a slug takes lower-case letters, digits and hyphens, at most 63");
+    }
+    if raw.name.is_empty() || raw.image.is_empty() || raw.port == 0 {
+        return wrong("name and image must not be empty, and the port not 0");
+    }
+    if raw.cpu_millis < 10 || raw.memory_mib < 16 {
+        return wrong("needs cpu_millis of 10 and memory_mib of 16 at least");
+    }
+    Ok(App {
+        id: AppId::random(),
+        slug: raw.slug,
+        name: raw.name,
+        description: raw.description,
+        icon: raw.icon,
+        kind: raw.kind,
+        image: raw.image,
+        protocol: raw.protocol,
+        port: raw.port,
+        resources: Resources {
+            cpu_millis: raw.cpu_millis,
+            memory_mib: raw.memory_mib,
+        },
+        created_at: Timestamp::now(),
+    })
+}

@@ -1,0 +1,248 @@
+//! The configuration as it is written: only shapes, no meaning.
+
+use std::path::PathBuf;
+
+use daas_core::model::{AppKind, Protocol};
+use serde::{Deserialize, Serialize};
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Raw {
+    pub(super) server: Server,
+    pub(super) storage: Storage,
+    pub(super) docker: Docker,
+    pub(super) gateway: Gateway,
+    pub(super) tunnel: Tunnel,
+    pub(super) limits: Limits,
+    pub(super) log: Log,
+    pub(super) catalogue: Catalogue,
+}
+
+/// `[server]`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Server {
+    pub(super) listen: String,
+    pub(super) public_origins: Vec<String>,
+    pub(super) insecure_http: bool,
+    pub(super) trusted_proxies: Vec<String>,
+    pub(super) public_metrics: bool,
+    pub(super) threads: usize,
+    pub(super) connections_max: usize,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            public_origins: Vec::new(),
+            insecure_http: false,
+            trusted_proxies: Vec::new(),
+            public_metrics: false,
+            threads: 2,
+            connections_max: 4096,
+        }
+    }
+}
+
+/// `[storage]`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Storage {
+    pub(super) path: PathBuf,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("data").join(super::DATABASE),
+        }
+    }
+}
+
+/// `[docker]`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Docker {
+    pub(super) socket: PathBuf,
+    pub(super) installation: String,
+    pub(super) range: String,
+    pub(super) internet: bool,
+    pub(super) allow: Vec<String>,
+    pub(super) gateways: Vec<String>,
+    pub(super) guard: String,
+    pub(super) home_memory_mib: u32,
+}
+
+impl Default for Docker {
+    fn default() -> Self {
+        Self {
+            socket: "/var/run/docker.sock".into(),
+            installation: "daas".to_owned(),
+            range: "10.213.0.0/16".to_owned(),
+            internet: true,
+            allow: Vec::new(),
+            gateways: Vec::new(),
+            guard: "daas/guard".to_owned(),
+            home_memory_mib: 0,
+        }
+    }
+}
+
+/// `[gateway]`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Gateway {
+    pub(super) guacd: Vec<String>,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            guacd: vec!["127.0.0.1:4822".to_owned()],
+        }
+    }
+}
+
+/// `[tunnel]`.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Tunnel {
+    /// 0 is as many as there are processors.
+    pub(super) threads: usize,
+}
+
+/// `[limits]`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Limits {
+    pub(super) instances_per_user: u32,
+    pub(super) start_timeout_s: u64,
+    pub(super) stop_timeout_s: u64,
+    pub(super) session_idle_s: u64,
+    pub(super) session_absolute_s: u64,
+    pub(super) ticket_s: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            instances_per_user: 5,
+            start_timeout_s: 120,
+            stop_timeout_s: 10,
+            session_idle_s: 30 * 60,
+            session_absolute_s: 12 * 60 * 60,
+            ticket_s: 30,
+        }
+    }
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Plain,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[log]`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Log {
+    pub(super) format: LogFormat,
+    pub(super) filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::default(),
+            filter: "info".to_owned(),
+        }
+    }
+}
+
+/// `[catalogue]`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Catalogue {
+    pub(super) apps: Vec<App>,
+}
+
+impl Default for Catalogue {
+    fn default() -> Self {
+        let app = |slug: &str, name: &str, description: &str, kind| App {
+            slug: slug.to_owned(),
+            name: name.to_owned(),
+            description: description.to_owned(),
+            icon: slug.to_owned(),
+            kind,
+            image: format!("daas/{slug}"),
+            protocol: Protocol::Vnc,
+            port: 5901,
+            cpu_millis: 2000,
+            memory_mib: 2048,
+        };
+        let desktop = "A whole Linux desktop with a file manager and a terminal.";
+        let editor = "A text editor, full screen.";
+        let browser = "A web browser, full screen.";
+        Self {
+            apps: vec![
+                app("desktop", "Desktop", desktop, AppKind::Desktop),
+                app("editor", "Editor", editor, AppKind::Application),
+                app("browser", "Browser", browser, AppKind::Application),
+            ],
+        }
+    }
+}
+
+/// `[[catalogue.apps]]`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct App {
+    pub(super) slug: String,
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) description: String,
+    #[serde(default = "icon")]
+    pub(super) icon: String,
+    #[serde(default = "kind")]
+    pub(super) kind: AppKind,
+    pub(super) image: String,
+    #[serde(default = "protocol")]
+    pub(super) protocol: Protocol,
+    #[serde(default = "port")]
+    pub(super) port: u16,
+    #[serde(default = "cpu_millis")]
+    pub(super) cpu_millis: u32,
+    #[serde(default = "memory_mib")]
+    pub(super) memory_mib: u32,
+}
+
+fn icon() -> String {
+    "app".to_owned()
+}
+
+const fn kind() -> AppKind {
+    AppKind::Application
+}
+
+const fn protocol() -> Protocol {
+    Protocol::Vnc
+}
+
+const fn port() -> u16 {
+    5901
+}
+
+const fn cpu_millis() -> u32 {
+    2000
+}
+
+const fn memory_mib() -> u32 {
+    2048
+}

@@ -1,0 +1,151 @@
+//! Which path and method leads where.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Poll;
+use std::{pin::pin, time::Instant};
+
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response};
+
+use super::call::Call;
+use super::policy::Policy;
+use super::{Body, Problem, headers};
+use crate::Services;
+
+/// One line of the table.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) policy: Policy,
+}
+
+/// What is known of a route from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// Its method.
+    pub method: &'static str,
+    /// Its path, with `{id}` for what is open.
+    pub path: &'static str,
+    /// Name of its policy.
+    pub policy: &'static str,
+}
+
+impl Route {
+    pub(crate) fn info(&'static self) -> RouteInfo {
+        RouteInfo {
+            method: self.method.as_str(),
+            path: self.path,
+            policy: self.policy.name(),
+        }
+    }
+
+    fn takes(&self, method: &Method) -> bool {
+        // HEAD is GET without the body, which the connection leaves out.
+        self.method == method || (method == Method::HEAD && self.method == Method::GET)
+    }
+}
+
+/// The table, ready to look things up.
+pub(crate) struct Router {
+    paths: matchit::Router<Vec<&'static Route>>,
+}
+
+impl Router {
+    /// # Errors
+    /// Where two paths of the table contradict each other.
+    pub(crate) fn new(table: &'static [Route]) -> Result<Self, matchit::InsertError> {
+        let mut paths = matchit::Router::new();
+        let mut left: Vec<&'static Route> = table.iter().collect();
+        while let Some(first) = left.first() {
+            let path = first.path;
+            let (same, others) = left.into_iter().partition(|route| route.path == path);
+            paths.insert(path, same)?;
+            left = others;
+        }
+        Ok(Self { paths })
+    }
+
+    fn find(&self, path: &str, method: &Method) -> Found {
+        let Ok(matched) = self.paths.at(path) else {
+            return Found::NoPath;
+        };
+        let id = matched.params.get("id").map(str::to_owned);
+        match matched.value.iter().find(|route| route.takes(method)) {
+            Some(route) => Found::Route(route, id),
+            None => Found::NoMethod(allow(matched.value)),
+        }
+    }
+}
+
+enum Found {
+    Route(&'static Route, Option<String>),
+    NoMethod(String),
+    NoPath,
+}
+
+fn allow(routes: &[&Route]) -> String {
+    let mut methods = Vec::new();
+    for route in routes {
+        methods.push(route.method.as_str());
+        if route.method == Method::GET {
+            methods.push("HEAD");
+        }
+    }
+    methods.join(", ")
+}
+
+/// Answers a request.
+pub(crate) async fn answer(
+    services: Arc<Services>,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> Response<Body> {
+    let started = Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (route, result) = match services.router.find(&path, &method) {
+        Found::Route(route, id) => {
+            let call = Call {
+                services: Arc::clone(&services),
+                request,
+                id,
+                peer,
+            };
+            (route.path, guarded(route.policy.apply(call)).await)
+        }
+        Found::NoMethod(allow) => ("-", Err(Problem::method_not_allowed(allow))),
+        Found::NoPath => ("-", crate::page::answer(&request)),
+    };
+    let mut response = result.unwrap_or_else(Problem::into_response);
+    headers::secure(&mut response, services.settings.secure_cookie());
+    let status = response.status();
+    services
+        .metrics
+        .count(method.as_str(), route, status.as_u16());
+    // The query is left out: tickets stand there.
+    tracing::debug!(%method, path, status = status.as_u16(), elapsed = ?started.elapsed(), "answered");
+    response
+}
+
+/// A handler that panics answers 500; the others do not notice.
+async fn guarded<T>(handler: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let mut handler = pin!(handler);
+    poll_fn(move |cx| {
+        // After a panic the handler is not looked at again.
+        match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
+            Ok(answer) => answer,
+            Err(panic) => Poll::Ready(Err(panicked(&*panic))),
+        }
+    })
+    .await
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Problem {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(panic = text.unwrap_or("?"), "a handler panicked");
+    Problem::internal()
+}

@@ -1,0 +1,199 @@
+//! Tunnels as the rest of the server sees them: a ticket is taken, the target is decided
+//! here and by nobody else, and the registry knows what is open.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use daas_core::access::{Access, LoggedIn, Token};
+use daas_core::gateway::{Display, Gateway, Status, Target};
+use daas_core::hypervisor::Hypervisor;
+use daas_core::model::{InstanceId, InstanceState, Timestamp};
+use daas_core::session::{Settings, StopReason, farewell};
+use daas_core::storage::Store;
+use daas_core::{Error, chain};
+use hyper::body::Incoming;
+use hyper::header::ORIGIN;
+use hyper::{Request, Response};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use crate::http::{Body, Problem};
+use crate::tunnel::{About, Registry, Resize, Tunnel, Which, parse_display, spawn_tunnel};
+use crate::tunnels::Tunnels;
+use crate::websocket::{Origins, Refusal, accept};
+
+/// Most tunnels of one person.
+const TUNNELS_MAX: usize = 32;
+/// Time for viewers to be told that the server ends.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Opens tunnels, and knows those that are open.
+pub(crate) struct OpenTunnels {
+    pub(crate) access: Access,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) hypervisor: Arc<dyn Hypervisor>,
+    pub(crate) gateway: Arc<dyn Gateway>,
+    /// That of tunnels.
+    pub(crate) runtime: Handle,
+    pub(crate) registry: Registry,
+}
+
+/// Why a viewer gets no desktop, as the page is told over the WebSocket.
+struct Denied(Status, &'static str);
+
+impl From<Error> for Denied {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound { .. } => Self(
+                Status::ClientUnauthorized,
+                "The ticket is not good (any more). Open the desktop again.",
+            ),
+            error => {
+                tracing::warn!(error = chain(&error), "a tunnel could not be opened");
+                Self(Status::ServerError, "Something went wrong in the server.")
+            }
+        }
+    }
+}
+
+impl OpenTunnels {
+    async fn tunnel(
+        &self,
+        ticket: &str,
+        display: Display,
+        who: &LoggedIn,
+    ) -> Result<Tunnel, Denied> {
+        let ticket: Token = ticket
+            .parse()
+            .map_err(|()| Denied::from(Error::NotFound { what: "ticket" }))?;
+        let now = Timestamp::now();
+        let id = self.access.take_ticket(&who.session, &ticket, now).await?;
+        let about = About {
+            instance: id,
+            user: who.user.id,
+            session: who.session.hash,
+        };
+        if self.registry.count(Which::User(who.user.id)) >= TUNNELS_MAX {
+            return Err(Denied(
+                Status::ClientTooMany,
+                "Too many desktops of yours are open. Close some of them.",
+            ));
+        }
+        let instance = self.store.instance(id).await?;
+        let app = self.store.app(instance.app).await?;
+        // It may have stopped since the ticket was given.
+        let endpoint = instance
+            .endpoint
+            .filter(|_| instance.state == InstanceState::Running && instance.owner == who.user.id)
+            .ok_or(Denied(
+                Status::UpstreamNotFound,
+                "The desktop does not run (any more).",
+            ))?;
+        Ok(Tunnel {
+            gateway: self.gateway.clone(),
+            target: Target {
+                protocol: app.protocol,
+                endpoint,
+                password: instance.password,
+                read_only: false,
+            },
+            display,
+            about,
+            resize: Some(self.resize(id)),
+            settings: Settings::default(),
+        })
+    }
+
+    fn resize(&self, id: InstanceId) -> Resize {
+        let hypervisor = self.hypervisor.clone();
+        Arc::new(move |size| {
+            let hypervisor = hypervisor.clone();
+            Box::pin(async move {
+                if let Err(error) = hypervisor.resize(id, size.width, size.height).await {
+                    tracing::debug!(instance = %id, error = chain(&error), "not resized");
+                }
+            })
+        })
+    }
+}
+
+fn ticket(query: &str) -> &str {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs
+        .find_map(|(key, value)| (key == "ticket").then_some(value))
+        .unwrap_or_default()
+}
+
+fn refused(refusal: Refusal) -> Response<Body> {
+    let mut response = Problem::because(refusal.status, refusal.reason).into_response();
+    if let Some((name, value)) = refusal.header {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+#[async_trait]
+impl Tunnels for OpenTunnels {
+    async fn open(
+        &self,
+        mut request: Request<Incoming>,
+        who: LoggedIn,
+    ) -> Result<Response<Body>, Problem> {
+        // The policy has found the origin to be right.
+        let origin = request.headers().get(ORIGIN).cloned();
+        let origin = origin.as_ref().and_then(|origin| origin.to_str().ok());
+        let origins = Origins::new(origin);
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let display = parse_display(&query)
+            .map_err(|error| Problem::field(error.parameter, "is not valid"))?;
+        let (response, socket) = match accept(&mut request, &origins) {
+            Ok(accepted) => accepted,
+            Err(refusal) => return Ok(refused(refusal)),
+        };
+        match self.tunnel(ticket(&query), display, &who).await {
+            Ok(tunnel) => {
+                let registry = self.registry.clone();
+                drop(spawn_tunnel(&self.runtime, socket, tunnel, registry));
+            }
+            Err(Denied(status, text)) => {
+                self.runtime.spawn(async move {
+                    // A page sees why only where the WebSocket opens at first.
+                    if let Ok(socket) = socket.await {
+                        let (mut sink, _stream) = socket.split();
+                        farewell(&mut sink, status, text).await;
+                    }
+                });
+            }
+        }
+        Ok(response.map(|()| Body::empty()))
+    }
+
+    fn count(&self, instance: InstanceId) -> usize {
+        self.registry.count(Which::Instance(instance))
+    }
+
+    fn total(&self) -> usize {
+        self.registry.count(Which::All)
+    }
+
+    fn sessions(&self) -> Vec<[u8; 32]> {
+        self.registry.sessions()
+    }
+
+    fn end_session(&self, session: [u8; 32]) {
+        self.registry
+            .close(Which::Session(session), StopReason::LoggedOut);
+    }
+
+    fn end_instance(&self, instance: InstanceId) {
+        self.registry
+            .close(Which::Instance(instance), StopReason::InstanceStopped);
+    }
+
+    async fn stop(&self) {
+        self.registry.close(Which::All, StopReason::ShuttingDown);
+        let told = timeout(FAREWELL, self.registry.wait_for_none(Which::All));
+        drop(told.await);
+    }
+}

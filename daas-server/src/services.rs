@@ -1,0 +1,264 @@
+//! All that the handlers use.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use daas_core::access::Access;
+use daas_core::chain;
+use daas_core::gateway::Gateway;
+use daas_core::hypervisor::Hypervisor;
+use daas_core::lifecycle::Lifecycle;
+use daas_core::model::{Timestamp, UserId};
+use daas_core::storage::Store;
+use tokio::sync::{broadcast, watch};
+use tokio::time::{interval, sleep};
+
+use crate::api;
+use crate::config::{Config, Origin};
+use crate::http::Router;
+use crate::metrics::Metrics;
+use crate::steps::Steps;
+use crate::tunnels::Tunnels;
+
+/// Log-outs that a stream may be behind.
+const LOG_OUTS: usize = 64;
+/// How often what expired is removed, and sessions with open tunnels are kept.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+/// How often rows and hypervisor are compared, beside all events.
+const RECONCILE: Duration = Duration::from_secs(60);
+/// Pause before the hypervisor is watched again.
+const WATCH_PAUSE: Duration = Duration::from_secs(5);
+/// Most event streams of one person.
+const STREAMS_MAX: u32 = 16;
+
+/// What of the configuration matters to requests.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Where browsers find the page.
+    pub public_origins: Vec<Origin>,
+    /// Whether only this machine can reach the server.
+    pub loopback: bool,
+    /// Addresses whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Whether `/readyz` and `/metrics` answer everybody.
+    pub public_metrics: bool,
+    /// Slugs of the applications to show.
+    pub apps: HashSet<String>,
+    /// A session that is not used ends after this.
+    pub session_idle: Duration,
+}
+
+impl Settings {
+    /// From a configuration that was checked.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            public_origins: config.server.public_origins.clone(),
+            loopback: config.server.listen.ip().is_loopback(),
+            trusted_proxies: config.server.trusted_proxies.clone(),
+            public_metrics: config.server.public_metrics,
+            apps: config.apps.iter().map(|app| app.slug.clone()).collect(),
+            session_idle: config.access.session_idle,
+        }
+    }
+
+    pub(crate) fn secure_cookie(&self) -> bool {
+        self.public_origins.iter().any(Origin::is_secure)
+    }
+}
+
+/// What a server is made of.
+#[allow(missing_debug_implementations, reason = "backends need not have one")]
+pub struct Parts {
+    /// Storage.
+    pub store: Arc<dyn Store>,
+    /// What runs instances.
+    pub hypervisor: Arc<dyn Hypervisor>,
+    /// What turns desktops into instructions.
+    pub gateway: Arc<dyn Gateway>,
+    /// Sessions and tickets.
+    pub access: Access,
+    /// Drives instances.
+    pub lifecycle: Lifecycle,
+    /// Open tunnels.
+    pub tunnels: Arc<dyn Tunnels>,
+    /// Of the configuration.
+    pub settings: Settings,
+}
+
+/// All that the handlers use.
+pub struct Services {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) hypervisor: Arc<dyn Hypervisor>,
+    pub(crate) gateway: Arc<dyn Gateway>,
+    pub(crate) access: Access,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) tunnels: Arc<dyn Tunnels>,
+    pub(crate) settings: Settings,
+    pub(crate) router: Router,
+    pub(crate) metrics: Metrics,
+    pub(crate) steps: Steps,
+    log_outs: broadcast::Sender<[u8; 32]>,
+    stopping: watch::Sender<bool>,
+    streams: Mutex<HashMap<UserId, u32>>,
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services").finish_non_exhaustive()
+    }
+}
+
+impl Services {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// Where the table of routes contradicts itself.
+    pub fn new(parts: Parts) -> Result<Arc<Self>, matchit::InsertError> {
+        Ok(Arc::new(Self {
+            store: parts.store,
+            hypervisor: parts.hypervisor,
+            gateway: parts.gateway,
+            access: parts.access,
+            lifecycle: parts.lifecycle,
+            tunnels: parts.tunnels,
+            settings: parts.settings,
+            router: Router::new(api::ROUTES)?,
+            metrics: Metrics::default(),
+            steps: Steps::default(),
+            log_outs: broadcast::channel(LOG_OUTS).0,
+            stopping: watch::channel(false).0,
+            streams: Mutex::default(),
+        }))
+    }
+
+    /// Starts what goes on beside all requests, on the present runtime. It ends when the
+    /// server stops.
+    pub fn start(self: &Arc<Self>) {
+        self.spawn(Self::note_steps);
+        self.spawn(Self::keep_house);
+        self.spawn(Self::reconcile);
+        self.spawn(Self::watch);
+    }
+
+    fn spawn<F>(self: &Arc<Self>, task: fn(Arc<Self>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (services, mut stopping) = (Arc::clone(self), self.stopping());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = task(services) => {}
+                _ = stopping.wait_for(|stopping| *stopping) => {}
+            }
+        });
+    }
+
+    async fn note_steps(self: Arc<Self>) {
+        let mut events = self.lifecycle.subscribe();
+        loop {
+            match events.recv().await {
+                Ok(event) => self.steps.note(&event),
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    }
+
+    async fn keep_house(self: Arc<Self>) {
+        let mut ticks = interval(HOUSEKEEPING);
+        loop {
+            ticks.tick().await;
+            let now = Timestamp::now();
+            for session in self.tunnels.sessions() {
+                self.keep_session(session, now).await;
+            }
+            if let Err(error) = self.store.remove_expired(now).await {
+                tracing::warn!(error = chain(&error), "what expired was not removed");
+            }
+        }
+    }
+
+    /// A session with an open desktop is in use; one that has ended takes its desktops along.
+    async fn keep_session(&self, session: [u8; 32], now: Timestamp) {
+        let idle = i64::try_from(self.settings.session_idle.as_millis()).unwrap_or(i64::MAX);
+        let kept = self.store.use_session(session, now, now.plus_ms(-idle));
+        if let Err(daas_core::Error::NotFound { .. }) = kept.await {
+            self.end_session(session);
+        }
+    }
+
+    async fn reconcile(self: Arc<Self>) {
+        let mut ticks = interval(RECONCILE);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.lifecycle.reconcile().await {
+                tracing::warn!(error = chain(&error), "instances could not be looked at");
+            }
+        }
+    }
+
+    async fn watch(self: Arc<Self>) {
+        loop {
+            self.lifecycle.watch().await;
+            sleep(WATCH_PAUSE).await;
+        }
+    }
+
+    /// Ends all that a session has open.
+    pub(crate) fn end_session(&self, session: [u8; 32]) {
+        self.tunnels.end_session(session);
+        // Nobody may be listening.
+        let _ = self.log_outs.send(session);
+    }
+
+    pub(crate) fn log_outs(&self) -> broadcast::Receiver<[u8; 32]> {
+        self.log_outs.subscribe()
+    }
+
+    /// Becomes true when the server is to end.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    /// Ends event streams, tunnels, and what goes on beside requests.
+    pub(crate) async fn stop(&self) {
+        self.stopping.send_replace(true);
+        self.tunnels.stop().await;
+    }
+
+    /// Counts an event stream of somebody; nothing where there are too many.
+    pub(crate) fn enter_stream(self: &Arc<Self>, user: UserId) -> Option<Stream> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = streams.entry(user).or_default();
+        if *count >= STREAMS_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(Stream {
+            services: Arc::clone(self),
+            user,
+        })
+    }
+}
+
+/// An event stream that is counted until this is dropped.
+pub(crate) struct Stream {
+    services: Arc<Services>,
+    user: UserId,
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let streams = &self.services.streams;
+        let mut streams = streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = streams.get_mut(&self.user) {
+            *count -= 1;
+            if *count == 0 {
+                streams.remove(&self.user);
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The server over real sockets, with backends in memory.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed test may panic"
+)]
+
+#[path = "server/support/mod.rs"]
+mod support;
+
+#[path = "server/check.rs"]
+mod check;
+#[path = "server/connections.rs"]
+mod connections;
+#[path = "server/errors.rs"]
+mod errors;
+#[path = "server/instances.rs"]
+mod instances;
+#[path = "server/monitoring.rs"]
+mod monitoring;
+#[path = "server/page.rs"]
+mod page;
+#[path = "server/policies.rs"]
+mod policies;
+#[path = "server/sessions.rs"]
+mod sessions;

@@ -1,0 +1,177 @@
+//! What is said to requests that are wrong.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use serde_json::{Value, json};
+
+use crate::support::Server;
+use crate::support::client::raw;
+
+const INSTANCES: &str = "/api/v1/instances";
+
+#[tokio::test]
+async fn unknown_routes() {
+    let server = Server::start().await;
+    let client = server.log_in("alice").await;
+    for path in [
+        "/api/v1/nothing",
+        "/api/v2/session",
+        "/api/v1/instances/",
+        "/nothing.js",
+    ] {
+        client.get(path).await.problem(404);
+        client.act(path).await.problem(404);
+    }
+    // An API is no place for the page, whoever asks.
+    let browser = client.with("accept", "text/html");
+    browser.get("/api/v1/nothing").await.problem(404);
+}
+
+#[tokio::test]
+async fn wrong_methods() {
+    let server = Server::start().await;
+    let client = server.log_in("alice").await;
+    for (method, path, allow) in [
+        ("PUT", "/api/v1/session", "POST, GET, HEAD, DELETE"),
+        ("DELETE", INSTANCES, "GET, HEAD, POST"),
+        ("POST", "/healthz", "GET, HEAD"),
+        ("POST", "/", "GET, HEAD"),
+        ("BREW", "/api/v1/apps", "GET, HEAD"),
+    ] {
+        let answer = client.send(method, path, None).await;
+        assert!(answer.problem(405).contains(allow));
+        assert_eq!(answer.header("allow"), allow);
+    }
+    let head = client.send("HEAD", "/api/v1/apps", None).await;
+    assert_eq!((head.status.as_u16(), head.text()), (200, ""));
+}
+
+/// Sends a body to launch with, and answers `detail` and `errors`.
+async fn launch(body: &str, status: u16) -> (String, Value) {
+    let server = Server::start().await;
+    let client = server.log_in("alice").await;
+    let answer = client.send("POST", INSTANCES, Some(body.to_owned())).await;
+    let detail = answer.problem(status);
+    (detail, answer.json()["errors"].clone())
+}
+
+#[tokio::test]
+async fn malformed_json_is_told_with_its_place() {
+    for (body, place) in [
+        ("{\n  \"app_id\": oops}", "line 2, column 13"),
+        ("{\"app_id\": \"x\"", "line 1, column 14"),
+        ("", "line 1, column 0"),
+    ] {
+        let (detail, errors) = launch(body, 400).await;
+        assert!(detail.contains(place), "{body:?}: {detail}");
+        assert!(errors.is_null());
+    }
+    let (detail, _) = launch("{\"app_id\": \"x\"} {}", 400).await;
+    assert!(detail.contains("line 1, column 17"), "{detail}");
+}
+
+#[tokio::test]
+async fn wrong_fields_are_named() {
+    for (body, field, word) in [
+        (r#"{"app_id": "x", "colour": 1}"#, "colour", "app_id"),
+        (r#"{}"#, "app_id", "missing"),
+        (r#"{"app_id": 5}"#, "app_id", "expected a string"),
+        (r#"{"app_id": "x"}"#, "app_id", "not the id"),
+        (r#""x""#, "body", "expected struct"),
+    ] {
+        let (detail, errors) = launch(body, 422).await;
+        assert_eq!(errors[0]["field"], field, "{body}: {errors}");
+        assert!(
+            errors[0]["detail"].as_str().unwrap().contains(word),
+            "{errors}"
+        );
+        assert!(detail.contains(field), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_have_limits() {
+    let server = Server::start().await;
+    let (anonymous, client) = (server.anonymous(), server.log_in("alice").await);
+    let text = |length: usize| Some(json!({ "username": "x".repeat(length) }).to_string());
+    let answer = anonymous
+        .send("POST", "/api/v1/session", text(64 * 1024))
+        .await;
+    assert!(answer.problem(413).contains("65536"));
+    // Nobody is asked to send it all before.
+    let head = format!(
+        "POST /api/v1/session HTTP/1.1\r\nHost: {0}\r\nOrigin: http://{0}\r\n\
+         Content-Type: application/json\r\nContent-Length: 999999999\r\nConnection: close\r\n\r\n",
+        server.address
+    );
+    assert!(raw(server.address, head.as_bytes()).await.contains(" 413 "));
+    client
+        .send("POST", INSTANCES, text(64 * 1024))
+        .await
+        .problem(422);
+    client
+        .send("POST", INSTANCES, text(1024 * 1024))
+        .await
+        .problem(413);
+}
+
+#[tokio::test]
+async fn chunked_bodies_have_limits() {
+    let server = Server::start().await;
+    let mut request = format!(
+        "POST /api/v1/session HTTP/1.1\r\nHost: {0}\r\nOrigin: http://{0}\r\n\
+         Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
+        server.address
+    );
+    for _ in 0..65 {
+        request.push_str("400\r\n");
+        request.push_str(&" ".repeat(1024));
+        request.push_str("\r\n");
+    }
+    let answer = raw(server.address, request.as_bytes()).await;
+    assert!(answer.contains(" 413 "), "{answer}");
+}
+
+#[tokio::test]
+async fn only_json_is_taken() {
+    let server = Server::start().await;
+    let client = server.log_in("alice").await;
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonx",
+        "",
+    ] {
+        let client = client.clone().with("content-type", kind);
+        let body = json!({"app_id": server.apps[0]});
+        client.post(INSTANCES, &body).await.problem(415);
+    }
+    let client = client.with("content-type", "Application/JSON; charset=utf-8");
+    let body = json!({"app_id": server.apps[0]});
+    assert_eq!(client.post(INSTANCES, &body).await.status, 201);
+}
+
+#[tokio::test]
+async fn ids_that_are_none_lead_nowhere() {
+    let server = Server::start().await;
+    let client = server.log_in("alice").await;
+    for id in ["x", "%2e%2e", "6C8A6A0E-6F0A-4A2F-9D1C-5B8F0C3B7A11", "'--"] {
+        client.get(&format!("{INSTANCES}/{id}")).await.problem(404);
+        client
+            .delete(&format!("{INSTANCES}/{id}"))
+            .await
+            .problem(404);
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer() {
+    let server = Server::start().await;
+    let client = server.log_in("alice").await;
+    server.fake.panics.store(true, SeqCst);
+    let body = json!({"app_id": server.apps[0]});
+    let detail = client.post(INSTANCES, &body).await.problem(500);
+    assert!(!detail.contains("as the test wants it"));
+    server.fake.panics.store(false, SeqCst);
+    assert_eq!(client.post(INSTANCES, &body).await.status, 201);
+}

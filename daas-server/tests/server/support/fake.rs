@@ -1,0 +1,193 @@
+//! A hypervisor and a gateway in memory, which keep the contracts of their traits.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use daas_core::gateway::{ConnectError, Connection, Display, Gateway, Status, Target};
+use daas_core::hypervisor::{
+    ExecOutput, Hypervisor, HypervisorEvent, Observed, PowerState, Spec, Usage,
+};
+use daas_core::model::{Endpoint, InstanceId};
+use daas_core::{Error, Result};
+use tokio::sync::mpsc;
+
+/// Both at once.
+#[derive(Default)]
+pub struct Fake {
+    images: HashSet<String>,
+    instances: Mutex<HashMap<InstanceId, (PowerState, u16)>>,
+    watchers: Mutex<Vec<mpsc::Sender<HypervisorEvent>>>,
+    /// Whether nothing answers.
+    pub down: AtomicBool,
+    /// Whether asking panics, which no backend should do.
+    pub panics: AtomicBool,
+    /// Whether desktops that start do not answer yet.
+    pub slow: AtomicBool,
+}
+
+const NOT_FOUND: Error = Error::NotFound { what: "instance" };
+
+impl Fake {
+    pub fn with_images<const N: usize>(images: [&str; N]) -> Self {
+        Self {
+            images: images.map(str::to_owned).into(),
+            ..Self::default()
+        }
+    }
+
+    fn up(&self) -> Result<()> {
+        assert!(!self.panics.load(SeqCst), "as the test wants it");
+        if self.down.load(SeqCst) {
+            return Err(Error::Unavailable {
+                backend: "Docker",
+                operation: "a call",
+                source: Some("secret-insides".into()),
+            });
+        }
+        Ok(())
+    }
+
+    /// Changes the state of an instance that is in one of some states; others are fine as
+    /// they are.
+    fn change(&self, id: InstanceId, from: &[PowerState], to: PowerState) -> Result<()> {
+        self.up()?;
+        let mut instances = self.instances.lock().unwrap();
+        let (power, _) = instances.get_mut(&id).ok_or(NOT_FOUND)?;
+        if from.contains(power) {
+            *power = to;
+        }
+        Ok(())
+    }
+
+    fn observe(&self, id: InstanceId, (power, port): (PowerState, u16)) -> Observed {
+        let power = match power {
+            PowerState::Running if self.slow.load(SeqCst) => PowerState::Starting,
+            power => power,
+        };
+        let endpoint = Endpoint {
+            address: [10, 0, 0, 1].into(),
+            port,
+        };
+        Observed {
+            id,
+            power,
+            endpoint: (power != PowerState::Stopped).then_some(endpoint),
+        }
+    }
+
+    /// Instances that are there.
+    pub fn count(&self) -> usize {
+        self.instances.lock().unwrap().len()
+    }
+
+    /// A desktop ends by itself.
+    pub async fn end(&self, id: InstanceId) {
+        let all = [PowerState::Running, PowerState::Suspended];
+        self.change(id, &all, PowerState::Stopped).unwrap();
+        let watchers = self.watchers.lock().unwrap().clone();
+        for watcher in watchers {
+            // Who watches no more has dropped its end.
+            let _ = watcher.send(HypervisorEvent::Changed(id)).await;
+        }
+    }
+}
+
+#[async_trait]
+impl Hypervisor for Fake {
+    async fn check(&self) -> Result<String> {
+        self.up().map(|()| "Fake 1.0".to_owned())
+    }
+
+    async fn has_image(&self, image: &str) -> Result<bool> {
+        self.up().map(|()| self.images.contains(image))
+    }
+
+    async fn create(&self, spec: &Spec) -> Result<()> {
+        self.up()?;
+        let mut instances = self.instances.lock().unwrap();
+        let fresh = (PowerState::Stopped, spec.port);
+        instances.entry(spec.id).or_insert(fresh);
+        Ok(())
+    }
+
+    async fn start(&self, id: InstanceId) -> Result<()> {
+        self.change(id, &[PowerState::Stopped], PowerState::Running)
+    }
+
+    async fn stop(&self, id: InstanceId, _: Duration) -> Result<()> {
+        let all = [PowerState::Running, PowerState::Suspended];
+        self.change(id, &all, PowerState::Stopped)
+    }
+
+    async fn suspend(&self, id: InstanceId) -> Result<()> {
+        self.change(id, &[PowerState::Running], PowerState::Suspended)
+    }
+
+    async fn resume(&self, id: InstanceId) -> Result<()> {
+        self.change(id, &[PowerState::Suspended], PowerState::Running)
+    }
+
+    async fn remove(&self, id: InstanceId) -> Result<()> {
+        self.up()?;
+        self.instances.lock().unwrap().remove(&id);
+        Ok(())
+    }
+
+    async fn inspect(&self, id: InstanceId) -> Result<Observed> {
+        self.up()?;
+        let instances = self.instances.lock().unwrap();
+        let found = instances.get(&id).ok_or(NOT_FOUND)?;
+        Ok(self.observe(id, *found))
+    }
+
+    async fn list(&self) -> Result<Vec<Observed>> {
+        self.up()?;
+        let instances = self.instances.lock().unwrap();
+        let all = instances
+            .iter()
+            .map(|(id, found)| self.observe(*id, *found));
+        Ok(all.collect())
+    }
+
+    async fn usage(&self, id: InstanceId) -> Result<Usage> {
+        self.inspect(id).await.map(|_| Usage::default())
+    }
+
+    async fn log(&self, id: InstanceId) -> Result<Vec<u8>> {
+        self.inspect(id).await.map(|_| Vec::new())
+    }
+
+    async fn exec(&self, id: InstanceId, _: &[&str]) -> Result<ExecOutput> {
+        self.inspect(id).await.map(|_| ExecOutput {
+            code: 0,
+            output: Vec::new(),
+        })
+    }
+
+    async fn resize(&self, id: InstanceId, _: u32, _: u32) -> Result<()> {
+        self.inspect(id).await.map(drop)
+    }
+
+    async fn watch(&self, events: mpsc::Sender<HypervisorEvent>) {
+        self.watchers.lock().unwrap().push(events.clone());
+        events.closed().await;
+    }
+}
+
+#[async_trait]
+impl Gateway for Fake {
+    async fn check(&self) -> Result<()> {
+        self.up()
+    }
+
+    async fn connect(&self, _: &Target, _: &Display) -> Result<Connection, ConnectError> {
+        Err(ConnectError {
+            status: Status::UpstreamNotFound,
+            reason: "The fake gateway opens no connections.".to_owned(),
+            source: None,
+        })
+    }
+}

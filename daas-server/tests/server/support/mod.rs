@@ -1,0 +1,195 @@
+//! A server with backends in memory, and a client that behaves like the page.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test uses the part that it needs"
+)]
+
+pub mod client;
+pub mod fake;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use daas_core::Secret;
+use daas_core::access::{Access, AccessConfig, Passwords};
+use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
+use daas_core::model::{App, AppId, AppKind, Protocol, Resources, Role, Timestamp, User, UserId};
+use daas_core::storage::{Sqlite, Store};
+use daas_server::{Limits, NoTunnels, Parts, Services, Settings};
+use tokio::net::TcpListener;
+use tokio::sync::{OnceCell, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use client::Client;
+use fake::Fake;
+
+pub const PASSWORD: &str = "correct horse";
+/// A test that waits longer than this has failed.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Hashing takes a while, and one password is enough.
+static HASH: OnceCell<String> = OnceCell::const_new();
+
+pub struct Server {
+    pub address: SocketAddr,
+    pub fake: Arc<Fake>,
+    pub store: Arc<dyn Store>,
+    pub apps: Vec<AppId>,
+    pub services: Arc<Services>,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<std::io::Result<()>>,
+    _folder: tempfile::TempDir,
+}
+
+pub struct Options {
+    pub settings: Settings,
+    pub limits: Limits,
+    pub lifecycle: LifecycleConfig,
+    pub access: AccessConfig,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let apps = ["desktop", "editor"].map(str::to_owned);
+        Self {
+            settings: Settings {
+                loopback: true,
+                apps: apps.into(),
+                session_idle: Duration::from_secs(60),
+                ..Settings::default()
+            },
+            limits: Limits::default(),
+            lifecycle: LifecycleConfig {
+                instances_per_user: 2,
+                ..LifecycleConfig::default()
+            },
+            access: AccessConfig::default(),
+        }
+    }
+}
+
+fn app(slug: &str) -> App {
+    App {
+        id: AppId::random(),
+        slug: slug.to_owned(),
+        name: slug.to_uppercase(),
+        description: "An application".to_owned(),
+        icon: slug.to_owned(),
+        kind: AppKind::Desktop,
+        image: format!("daas/{slug}"),
+        protocol: Protocol::Vnc,
+        port: 5901,
+        resources: Resources {
+            cpu_millis: 1000,
+            memory_mib: 512,
+        },
+        created_at: Timestamp::now(),
+    }
+}
+
+async fn add_user(store: &dyn Store, passwords: &Passwords, name: &str, role: Role) {
+    let secret = Secret::new(PASSWORD.to_owned());
+    let hash = HASH.get_or_init(|| async { passwords.hash(secret).await.unwrap() });
+    let user = User {
+        id: UserId::random(),
+        name: name.to_owned(),
+        role,
+        password_hash: hash.await.clone(),
+        disabled: false,
+        created_at: Timestamp::now(),
+    };
+    store.add_user(user).await.unwrap();
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    /// Users `alice` and `bob`, and `admin`; applications `desktop`, whose image is there,
+    /// `editor`, whose image is not, and `retired`, which the configuration has no more.
+    pub async fn start_with(options: Options) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> =
+            Arc::new(Sqlite::open(&folder.path().join("db")).await.unwrap());
+        let passwords = Passwords::new().await.unwrap();
+        for name in ["alice", "bob"] {
+            add_user(&*store, &passwords, name, Role::User).await;
+        }
+        add_user(&*store, &passwords, "admin", Role::Admin).await;
+        let mut apps = Vec::new();
+        for slug in ["desktop", "editor", "retired"] {
+            apps.push(store.put_app(app(slug)).await.unwrap());
+        }
+        let fake = Arc::new(Fake::with_images(["daas/desktop"]));
+        let lifecycle = Lifecycle::new(store.clone(), fake.clone(), options.lifecycle);
+        let services = Services::new(Parts {
+            store: store.clone(),
+            hypervisor: fake.clone(),
+            gateway: fake.clone(),
+            access: Access::new(store.clone(), passwords, options.access),
+            lifecycle,
+            tunnels: Arc::new(NoTunnels),
+            settings: options.settings,
+        });
+        let services = services.unwrap();
+        services.start();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async { drop(stopped.await) };
+        let serve = daas_server::serve(listener, services.clone(), options.limits, shutdown);
+        Self {
+            address,
+            fake,
+            store,
+            apps,
+            services,
+            stop: Some(stop),
+            task: tokio::spawn(serve),
+            _folder: folder,
+        }
+    }
+
+    /// Somebody without a session.
+    pub fn anonymous(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    /// Somebody with one.
+    pub async fn log_in(&self, name: &str) -> Client {
+        let mut client = self.anonymous();
+        client.log_in(name, PASSWORD).await;
+        client
+    }
+
+    /// Tells the server to end, and waits for it.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        within(async { (&mut self.task).await.unwrap().unwrap() }).await;
+    }
+}
+
+/// Fails a test that would wait for ever.
+pub async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, future)
+        .await
+        .expect("took too long")
+}
+
+/// Looks again and again, until something is so.
+pub async fn until<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "took too long");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
