@@ -1,5 +1,8 @@
 //! What runs instances: one trait, and its backends.
 
+#[cfg(feature = "docker")]
+pub mod docker;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
