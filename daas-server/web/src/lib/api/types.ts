@@ -1,0 +1,156 @@
+/** What the page knows of the server's model, and how it is read from JSON. */
+
+import { count, fields, list, optionalText, text, time, Unexpected, word } from './decode';
+
+const ICONS = ['desktop', 'editor', 'browser', 'terminal', 'app'] as const;
+const KINDS = ['desktop', 'application'] as const;
+const STEPS = ['image', 'container', 'desktop', 'ready'] as const;
+const ACTIONS = ['start', 'stop', 'suspend', 'resume', 'delete'] as const;
+const STATES = [
+  'requested',
+  'starting',
+  'running',
+  'suspending',
+  'suspended',
+  'resuming',
+  'stopping',
+  'stopped',
+  'deleting',
+  'deleted',
+  'failed',
+  'unknown',
+] as const;
+
+/** Name of one of the drawings of `AppIcon`. */
+export type IconName = (typeof ICONS)[number];
+/** A whole desktop, or one application full screen. */
+export type AppKind = (typeof KINDS)[number];
+/** What is being done while an instance starts. */
+export type Step = (typeof STEPS)[number];
+/** Where an instance is in its life; `unknown` is a state that this page is too old for. */
+export type InstanceState = (typeof STATES)[number];
+/** What can be asked of an instance by a route of its own. */
+export type Transition = Exclude<(typeof ACTIONS)[number], 'delete'>;
+/** What somebody wants of an instance. */
+export type Action = (typeof ACTIONS)[number];
+
+export interface User {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface Session {
+  readonly user: User;
+  /** To be sent with every request that changes something. */
+  readonly csrfToken: string;
+}
+
+/** What is said of an application wherever it appears. */
+export interface AppSummary {
+  readonly id: string;
+  readonly slug: string;
+  readonly name: string;
+  readonly icon: IconName;
+  readonly kind: AppKind;
+}
+
+/** An entry of the catalogue. */
+export interface App extends AppSummary {
+  readonly description: string;
+  /** Whether the image is on the host already, so that the first start is quick. */
+  readonly imageReady: boolean;
+}
+
+export interface Failure {
+  readonly action: Action | null;
+  /** What went wrong and what to do, in plain words. */
+  readonly text: string;
+}
+
+/** A desktop or application that somebody launched. */
+export interface Instance {
+  readonly id: string;
+  readonly app: AppSummary;
+  readonly state: InstanceState;
+  readonly step: Step | null;
+  readonly failure: Failure | null;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  /** Milliseconds since 1970. */
+  readonly changedAt: number;
+  /** How many browsers look at it. */
+  readonly tunnels: number;
+}
+
+/** Leave to open one tunnel. */
+export interface Ticket {
+  /** Path of the WebSocket, on this server. */
+  readonly path: string;
+  readonly ticket: string;
+}
+
+export function readSession(value: unknown): Session {
+  const from = fields(value, 'session');
+  const user = fields(from['user'], 'session.user');
+  return {
+    user: { id: text(user, 'id', 'session.user'), name: text(user, 'name', 'session.user') },
+    csrfToken: text(from, 'csrf_token', 'session'),
+  };
+}
+
+function readSummary(value: unknown, path: string): AppSummary {
+  const from = fields(value, path);
+  return {
+    id: text(from, 'id', path),
+    slug: text(from, 'slug', path),
+    name: text(from, 'name', path),
+    icon: word(from['icon'], ICONS, 'app'),
+    kind: word(from['kind'], KINDS, 'application'),
+  };
+}
+
+function readApp(value: unknown, path: string): App {
+  const from = fields(value, path);
+  return {
+    ...readSummary(value, path),
+    description: optionalText(from, 'description'),
+    imageReady: from['image_ready'] !== false,
+  };
+}
+
+function readFailure(value: unknown): Failure | null {
+  if (value === null || value === undefined) return null;
+  const from = fields(value, 'failure');
+  const action = ACTIONS.find((known) => known === from['action']) ?? null;
+  return { action, text: optionalText(from, 'text') };
+}
+
+export function readInstance(value: unknown, path = 'instance'): Instance {
+  const from = fields(value, path);
+  return {
+    id: text(from, 'id', path),
+    app: readSummary(from['app'], `${path}.app`),
+    state: word<InstanceState>(text(from, 'state', path), STATES, 'unknown'),
+    step: STEPS.find((known) => known === from['step']) ?? null,
+    failure: readFailure(from['failure']),
+    createdAt: time(from, 'created_at', path),
+    changedAt: time(from, 'changed_at', path),
+    tunnels: from['tunnels'] === undefined ? 0 : count(from, 'tunnels', path),
+  };
+}
+
+export function readApps(value: unknown): App[] {
+  return list(fields(value, 'apps')['items'], 'apps.items', readApp);
+}
+
+export function readInstances(value: unknown): Instance[] {
+  return list(fields(value, 'instances')['items'], 'instances.items', readInstance);
+}
+
+export function readTicket(value: unknown): Ticket {
+  const from = fields(value, 'ticket');
+  const path = text(from, 'url', 'ticket');
+  // Only a path of this very server: anything else would send the ticket elsewhere.
+  if (!/^\/(?![/\\])[^\s?#]*$/.test(path)) throw new Unexpected('ticket.url', 'a path');
+  return { path, ticket: text(from, 'ticket', 'ticket') };
+}
