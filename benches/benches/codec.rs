@@ -6,6 +6,7 @@ mod support;
 use std::error::Error;
 use std::hint::black_box;
 
+use benches::plain;
 use benches::streams::{self, Stream};
 use benches::work::{self, Texts};
 use criterion::Criterion;
@@ -38,8 +39,13 @@ fn on(
 }
 
 fn scan(criterion: &mut Criterion, stream: &Stream) {
+    on(criterion, ["indices", "scan"], stream, |bytes| {
+        let found = work::plain_scan(bytes, plain::by_indices);
+        assert_eq!(found, stream.values.instructions);
+    });
     on(criterion, ["plain", "scan"], stream, |bytes| {
-        assert_eq!(work::plain_scan(bytes), stream.values.instructions);
+        let found = work::plain_scan(bytes, plain::by_blocks);
+        assert_eq!(found, stream.values.instructions);
     });
     on(criterion, ["scanner", "scan"], stream, |bytes| {
         let scanner = Scanner::new(Limits::GUACD);
@@ -48,8 +54,13 @@ fn scan(criterion: &mut Criterion, stream: &Stream) {
 }
 
 fn decode(criterion: &mut Criterion, stream: &Stream) {
+    on(criterion, ["indices", "decode"], stream, |bytes| {
+        let found = work::plain_decode(bytes, plain::by_indices);
+        assert_eq!(found, stream.values);
+    });
     on(criterion, ["plain", "decode"], stream, |bytes| {
-        assert_eq!(work::plain_decode(bytes), stream.values);
+        let found = work::plain_decode(bytes, plain::by_blocks);
+        assert_eq!(found, stream.values);
     });
     on(criterion, ["plain", "walk"], stream, |bytes| {
         assert_eq!(work::plain_walk(bytes), stream.values);

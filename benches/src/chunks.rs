@@ -63,7 +63,7 @@ pub struct Piece<'a> {
 fn values(profile: Profile, bytes_min: usize) -> String {
     let stream = synthetic::stream(profile, 1, 8 * ROUND).bytes;
     let (mut text, mut rest) = (String::new(), &stream[..]);
-    while let Ok(Some(length)) = plain::walk(rest, |value| {
+    while let Ok(Some(length)) = plain::walk(rest, plain::by_blocks, |value| {
         if value.len() >= bytes_min {
             text.push_str(&String::from_utf8_lossy(value));
         }

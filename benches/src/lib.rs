@@ -11,7 +11,6 @@ pub mod results;
 pub mod streams;
 // The generator of the tests.
 #[path = "../../guac-protocol/tests/support/synthetic.rs"]
-#[allow(missing_docs)]
 mod synthetic;
 pub mod tables;
 pub mod work;

@@ -60,7 +60,7 @@ impl Stream {
         }
         Self {
             name: name.to_owned(),
-            values: work::plain_decode(&bytes),
+            values: work::plain_decode(&bytes, plain::by_blocks),
             opcodes,
             bytes,
         }
@@ -268,7 +268,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
 /// hold an error that was made on purpose.
 fn whole(bytes: &[u8]) -> usize {
     let mut length = 0;
-    while let Ok(Some(more)) = plain::walk(&bytes[length..], |_| {}) {
+    while let Ok(Some(more)) = plain::walk(&bytes[length..], plain::by_blocks, |_| {}) {
         length += more;
     }
     length
@@ -318,7 +318,7 @@ mod tests {
             let file = json.with_file_name(stream["file"].as_str().unwrap());
             let bytes = read(&file).unwrap();
             let bytes = &bytes[..whole(&bytes)];
-            let found = work::plain_decode(bytes);
+            let found = work::plain_decode(bytes, plain::by_blocks);
             assert_eq!(stream["instructions"], found.instructions, "{file:?}");
             assert_eq!(stream["elements"], found.elements, "{file:?}");
             let opcodes = work::scan(Scanner::new(Limits::GUACD), bytes);

@@ -42,6 +42,17 @@ const SCAN: &[Column] = &[
     ratio(("decoder", "decode_all"), ("plain", "decode")),
 ];
 
+const INDICES: &[Column] = &[
+    speed("first plain scan", ("indices", "scan")),
+    speed("`Scanner`", ("scanner", "scan")),
+    ratio(("scanner", "scan"), ("indices", "scan")),
+    speed("first plain decode", ("indices", "decode")),
+    speed("`decode`", ("decoder", "decode")),
+    ratio(("decoder", "decode"), ("indices", "decode")),
+    speed("`decode_all`", ("decoder", "decode_all")),
+    ratio(("decoder", "decode_all"), ("indices", "decode")),
+];
+
 const ENCODE: &[Column] = &[
     speed("plain encode", ("plain", "encode")),
     speed("`encode_vec`", ("encoder", "encode_vec")),
@@ -84,6 +95,7 @@ pub fn markdown(results: &Results, machine: &Machine) -> String {
         machine.cpu, machine.rustc, machine.kernel, machine.date, machine.commit,
     );
     table(results, "stream", SCAN, &mut out);
+    table(results, "stream", INDICES, &mut out);
     table(results, "stream", ENCODE, &mut out);
     table(results, "text", COUNT, &mut out);
     table(results, "text", VALIDATE, &mut out);

@@ -3,7 +3,7 @@
 
 use guac_protocol::{Decoded, Decoder, Encoder, Limits, Scanner};
 
-use crate::plain;
+use crate::plain::{self, TextBytes};
 
 /// What was found in the values of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,9 +86,9 @@ pub fn decode_all(mut decoder: Decoder, bytes: &[u8]) -> Values {
 /// # Panics
 /// Where the stream is not valid.
 #[must_use]
-pub fn plain_scan(bytes: &[u8]) -> usize {
+pub fn plain_scan(bytes: &[u8], text_bytes: impl TextBytes + Copy) -> usize {
     let (mut instructions, mut rest) = (0, bytes);
-    while let Some(length) = plain_answer(plain::walk(rest, |_| {})) {
+    while let Some(length) = plain_answer(plain::walk(rest, text_bytes, |_| {})) {
         instructions += 1;
         rest = &rest[length..];
     }
@@ -102,11 +102,11 @@ pub fn plain_scan(bytes: &[u8]) -> usize {
 /// # Panics
 /// Where the stream is not valid.
 #[must_use]
-pub fn plain_decode(bytes: &[u8]) -> Values {
+pub fn plain_decode(bytes: &[u8], text_bytes: impl TextBytes + Copy) -> Values {
     let mut values = Values::default();
     let mut kept = [&[][..]; plain::ELEMENTS];
     let mut rest = bytes;
-    while let Some((count, length)) = plain_answer(plain::decode(rest, &mut kept)) {
+    while let Some((count, length)) = plain_answer(plain::decode(rest, text_bytes, &mut kept)) {
         values.instructions += 1;
         kept[..count].iter().for_each(|value| values.read(value));
         rest = &rest[length..];
@@ -123,7 +123,9 @@ pub fn plain_decode(bytes: &[u8]) -> Values {
 #[must_use]
 pub fn plain_walk(bytes: &[u8]) -> Values {
     let (mut values, mut rest) = (Values::default(), bytes);
-    while let Some(length) = plain_answer(plain::walk(rest, |value| values.read(value))) {
+    while let Some(length) = plain_answer(plain::walk(rest, plain::by_blocks, |value| {
+        values.read(value)
+    })) {
         values.instructions += 1;
         rest = &rest[length..];
     }
@@ -155,7 +157,9 @@ impl<'a> Texts<'a> {
             Ok(text) => text,
             Err(error) => panic!("{error}"),
         };
-        while let Some(length) = plain_answer(plain::walk(rest, |v| elements.push(text(v)))) {
+        while let Some(length) = plain_answer(plain::walk(rest, plain::by_blocks, |v| {
+            elements.push(text(v))
+        })) {
             ends.push(elements.len());
             rest = &rest[length..];
         }
@@ -225,10 +229,12 @@ mod tests {
     fn all_ways_agree() {
         for profile in Profile::ALL {
             let bytes = synthetic::stream(profile, 7, 100_000).bytes;
-            let expected = plain_decode(&bytes);
+            let expected = plain_decode(&bytes, plain::by_blocks);
             let decoder = || Decoder::new(Limits::GUACD);
             assert_eq!(plain_walk(&bytes), expected);
-            assert_eq!(plain_scan(&bytes), expected.instructions);
+            assert_eq!(plain_decode(&bytes, plain::by_indices), expected);
+            assert_eq!(plain_scan(&bytes, plain::by_blocks), expected.instructions);
+            assert_eq!(plain_scan(&bytes, plain::by_indices), expected.instructions);
             assert_eq!(decode(decoder(), &bytes), expected);
             assert_eq!(decode_all(decoder(), &bytes), expected);
             let opcodes = scan(Scanner::new(Limits::GUACD), &bytes);

@@ -20,8 +20,7 @@ pub fn levels() -> impl Iterator<Item = Level> {
     Level::ALL.into_iter().filter(|level| level.available())
 }
 
-/// A kernel of this machine, by number. With one at a time, the fuzzer sees its own way
-/// through the code of each, and is several times as fast.
+/// A kernel of this machine, by number.
 #[must_use]
 pub fn level(number: u8) -> Level {
     let all = levels().count();

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-/// Runs a target on each of its seeds, of which there are some; with each number in
-/// place of the second byte, as that chooses a kernel or a sink.
+/// Runs a target on each of its seeds, of which there are some; with many numbers
+/// in place of the second byte, as that chooses kernels, ways and sinks.
 fn replay(target: &str, run: impl Fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("seeds")
@@ -13,7 +13,7 @@ fn replay(target: &str, run: impl Fn(&[u8])) {
     let mut replayed = 0;
     for seed in seeds {
         let mut data = fs::read(seed.unwrap().path()).unwrap();
-        for number in 0..8 {
+        for number in 0..21 {
             data[1] = number;
             run(&data);
         }

@@ -48,6 +48,13 @@ pub fn count(bytes: &[u8]) -> usize {
 #[inline]
 #[must_use]
 pub fn offset_of_nth(bytes: &[u8], n: usize) -> Option<usize> {
+    // A short element is often asked for with all that was received behind it.
+    if n <= INLINE
+        && let Some(head) = bytes.first_chunk()
+        && let Some(offset) = kernel::offset_of_nth_head(head, n)
+    {
+        return Some(offset);
+    }
     let found = if bytes.len() <= INLINE {
         kernel::offset_of_nth_short(bytes, n)
     } else if bytes.len() < kernel::BLOCK {

@@ -284,6 +284,15 @@ fn huge_lengths() {
             ("six digits are too many anyway", b"4.blob,111111", &[], bad(LengthTooLong, 7)),
         ],
     );
+    let one_digit = Limits { length_digits: 1, ..Limits::GUACD };
+    check(
+        one_digit,
+        &[
+            ("one digit", b"9.clipboard;", &[&["clipboard"]], Whole),
+            ("two digits", b"10.disconnect;", &[], bad(LengthTooLong, 0)),
+            ("two digits in the second", b"3.nop,12.abcdefghijkl;", &[], bad(LengthTooLong, 6)),
+        ],
+    );
     let only_digits = Limits { length_digits: 3, ..Limits::NONE };
     check(
         only_digits,

@@ -134,17 +134,19 @@ const COVERING: [u8; 33] = [
     0xFF,
 ];
 
-/// Where sequences are placed: around the borders of vectors, blocks and groups.
-const PLACES: [usize; 28] = [
-    0, 1, 13, 14, 15, 16, 29, 30, 31, 32, 60, 61, 62, 63, 64, 65, 125, 126, 127, 128, 252, 253,
-    254, 255, 256, 257, 316, 319,
+/// Where sequences are placed: around the borders of vectors, of blocks, and of the groups
+/// of four blocks that are looked at together.
+const PLACES: [usize; 34] = [
+    0, 1, 13, 14, 15, 16, 29, 30, 31, 32, 60, 61, 62, 63, 64, 65, 126, 127, 128, 252, 253, 254,
+    255, 256, 257, 319, 508, 509, 510, 511, 512, 513, 767, 768,
 ];
 
-/// Room in which sequences are placed; ASCII all around.
-const ROOM: usize = 330;
+/// Room in which sequences are placed; ASCII all around, so that whole groups of it are
+/// before and after.
+const ROOM: usize = 800;
 
 /// Checks a sequence at a place, with ASCII behind, and at the end.
-fn check_sequence(level: Level, room: &mut [u8; ROOM], place: usize, sequence: &[u8]) {
+fn check_sequence(level: Level, room: &mut [u8], place: usize, sequence: &[u8]) {
     let end = place + sequence.len();
     room[place..end].copy_from_slice(sequence);
     for bytes in [&room[..], &room[..end]] {
@@ -170,7 +172,7 @@ fn vector_levels() -> Vec<Level> {
 #[test]
 fn all_sequences_of_two_bytes() {
     let mut room = [b'a'; ROOM];
-    for level in levels() {
+    for level in vector_levels() {
         for place in PLACES {
             for sequence in 0..=u16::MAX {
                 check_sequence(level, &mut room, place, &sequence.to_be_bytes());
@@ -211,7 +213,7 @@ fn covering_sequences_of_three_bytes() {
 
 #[test]
 fn covering_sequences_of_four_bytes() {
-    let mut room = [b'a'; ROOM];
+    let mut room = [b'a'; 96];
     for level in vector_levels() {
         for place in [28, 29, 30, 31, 60, 61, 62, 63, 64] {
             for first in COVERING.into_iter().filter(|first| *first >= 0xC2) {
@@ -254,7 +256,9 @@ fn covering_sequences_as_values() {
         for first in COVERING.into_iter().filter(|first| *first >= 0x80) {
             for second in COVERING {
                 for third in COVERING {
-                    check_value(place, &[first, second, third]);
+                    let sequence = [first, second, third];
+                    check_value(place, 7, &sequence);
+                    check_value(place, 300, &sequence);
                 }
             }
         }
@@ -262,8 +266,8 @@ fn covering_sequences_as_values() {
 }
 
 /// Decodes a value of ASCII with a sequence in it, counted as if it were UTF-8.
-fn check_value(place: usize, sequence: &[u8]) {
-    let value = [&vec![b'a'; place], sequence, &[b'b'; 7]].concat();
+fn check_value(place: usize, after: usize, sequence: &[u8]) {
+    let value = [&vec![b'a'; place], sequence, &vec![b'b'; after]].concat();
     let head = format!("{}.", count(&value));
     let stream = [head.as_bytes(), &value, b";3.nop;"].concat();
     let error = std::str::from_utf8(&value).map_err(|error| error.valid_up_to());

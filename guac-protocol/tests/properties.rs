@@ -70,6 +70,12 @@ fn valid_stream() -> impl Strategy<Value = Vec<u8>> {
     vec(instruction(), 0..12).prop_map(|instructions| encoded(&instructions))
 }
 
+/// Instructions so short that a block is full of them: up to 21 elements.
+fn dense_stream() -> impl Strategy<Value = Vec<u8>> {
+    let element = prop_oneof![3 => Just(String::new()), 2 => "[0-9a;,]", 1 => "[a-z]{2}"];
+    vec(vec(element, 1..6), 1..40).prop_map(|instructions| encoded(&instructions))
+}
+
 /// A stream that was valid once.
 fn mutated_stream() -> impl Strategy<Value = Vec<u8>> {
     (valid_stream(), 1_usize..5, any::<u64>()).prop_map(|(mut bytes, changes, seed)| {
@@ -151,6 +157,32 @@ fn pieces() -> impl Strategy<Value = Vec<usize>> {
     ]
 }
 
+/// Every number of elements that fits a block, however they are spread over instructions,
+/// after others that left their places behind.
+#[test]
+fn elements_of_a_block() {
+    let mut random = Random::new(1);
+    for count in 1..=22 {
+        for _ in 0..200 {
+            let mut stream = synthetic::instruction(&["mouse", "1000", "200", "0"]);
+            for i in 0..count {
+                let end = i + 1 == count || random.percent(20);
+                stream.extend_from_slice(random.choose(&[
+                    &b"0."[..],
+                    b"0.",
+                    b"0.",
+                    b"1.a",
+                    b"1.;",
+                ]));
+                stream.push(if end { b';' } else { b',' });
+            }
+            stream.extend_from_slice(b"40.");
+            let expected = ways::expected(&Limits::GUACD, &stream);
+            ways::check_whole("block", &Limits::GUACD, &stream, &expected);
+        }
+    }
+}
+
 /// Checks a stream whole and in pieces against the reference.
 fn check(limits: &Limits, stream: &[u8], pieces: &[usize]) {
     let expected = ways::expected(limits, stream);
@@ -172,6 +204,11 @@ proptest! {
 
     #[test]
     fn valid_streams(limits in limits(), stream in valid_stream(), pieces in pieces()) {
+        check(&limits, &stream, &pieces);
+    }
+
+    #[test]
+    fn dense_streams(limits in limits(), stream in dense_stream(), pieces in pieces()) {
         check(&limits, &stream, &pieces);
     }
 

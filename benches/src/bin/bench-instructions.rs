@@ -20,6 +20,7 @@ use std::error::Error;
 use std::hint::black_box;
 use std::process::Command;
 
+use benches::plain;
 use benches::streams::{self, Stream};
 use benches::work::{self, Texts};
 use guac_protocol::codepoint::Level;
@@ -123,9 +124,13 @@ fn run(work: &str, bytes: &[u8]) -> Option<()> {
     let decoder = Decoder::new(Limits::GUACD);
     let scanner = Scanner::new(Limits::GUACD);
     match work {
-        "plain-scan" => drop(black_box(measured(|| work::plain_scan(bytes)))),
+        "plain-scan" => drop(black_box(measured(|| {
+            work::plain_scan(bytes, plain::by_blocks)
+        }))),
         "scan" => drop(black_box(measured(|| work::scan(scanner, bytes)))),
-        "plain-decode" => drop(black_box(measured(|| work::plain_decode(bytes)))),
+        "plain-decode" => drop(black_box(measured(|| {
+            work::plain_decode(bytes, plain::by_blocks)
+        }))),
         "plain-walk" => drop(black_box(measured(|| work::plain_walk(bytes)))),
         "decode" => drop(black_box(measured(|| work::decode(decoder, bytes)))),
         "decode_all" => drop(black_box(measured(|| work::decode_all(decoder, bytes)))),

@@ -38,7 +38,8 @@ pub(crate) use fields::{Fields, Kept};
 pub(crate) use places::Places;
 pub(crate) use scalar::Scalar;
 pub(crate) use swar::{
-    Swar, count_short, count_words, offset_of_nth as offset_of_nth_words, offset_of_nth_short,
+    Swar, count_short, count_words, offset_of_nth as offset_of_nth_words, offset_of_nth_head,
+    offset_of_nth_short,
 };
 
 /// Bytes that a kernel looks at together.

@@ -1,6 +1,8 @@
 //! Eight bytes in a `u64`: the kernel of targets without SIMD, and of pieces shorter
 //! than a block.
 
+use core::hint::select_unpredictable;
+
 use super::{BLOCK, Kernel, low_bits};
 
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +100,37 @@ pub(crate) fn offset_of_nth_short(bytes: &[u8], n: usize) -> Result<usize, usize
     } else {
         Err(in_first + in_rest)
     }
+}
+
+type Found = (u64, u64, usize);
+
+#[inline(always)]
+fn select(condition: bool, yes: Found, no: Found) -> Found {
+    (
+        select_unpredictable(condition, yes.0, no.0),
+        select_unpredictable(condition, yes.1, no.1),
+        select_unpredictable(condition, yes.2, no.2),
+    )
+}
+
+/// Where codepoint `n` begins, if it does within the first three words. Which word holds it is anyone's guess, so no branch
+/// asks.
+#[inline(always)]
+pub(crate) fn offset_of_nth_head(bytes: &[u8; 3 * WORD], n: usize) -> Option<usize> {
+    let mut sums = [0; 3];
+    for (sums, bytes) in sums.iter_mut().zip(bytes.as_chunks().0) {
+        *sums = running_sums(lead_ones(word(bytes)));
+    }
+    let n = n as u64;
+    let one = sums[0] >> 56;
+    let two = one + (sums[1] >> 56);
+    if n >= two + (sums[2] >> 56) {
+        return None;
+    }
+    let first = (sums[0], 0, 0);
+    let second = select(n >= one, (sums[1], one, WORD), first);
+    let (sums, before, offset) = select(n >= two, (sums[2], two, 2 * WORD), second);
+    Some(offset + first_above(sums, n - before))
 }
 
 /// Counts a piece that is at least a word and at most a block.

@@ -158,7 +158,7 @@ fn the_best_kernel_is_that_of_the_target() {
 /// What the primitives of a kernel say of four blocks.
 #[derive(Debug, PartialEq)]
 struct Answers {
-    masks: Vec<[u64; 4]>,
+    masks: Vec<[u64; 9]>,
     any_non_ascii: bool,
     tally: usize,
     selected: Vec<u32>,
@@ -173,8 +173,13 @@ impl Task for Ask<'_> {
     fn run<K: Kernel>(self, kernel: K) -> Answers {
         let blocks = [0, 1, 2, 3].map(|i| kernel.load(&self.0[i]));
         let masks = |block| {
+            let [bit_0, bit_1, bit_2, bit_3] = [0, 1, 2, 3].map(|bit| kernel.bit(block, bit));
             let (commas, ends) = (kernel.equal(block, b','), kernel.equal(block, b';'));
-            [commas, ends, kernel.non_ascii(block), kernel.leads(block)]
+            let (digits, leads) = (kernel.digits(block), kernel.leads(block));
+            let others = kernel.non_ascii(block);
+            [
+                commas, ends, digits, leads, others, bit_0, bit_1, bit_2, bit_3,
+            ]
         };
         let leads = kernel.leads(blocks[0]);
         let tally = blocks.into_iter().fold(kernel.tally(), |tally, block| {

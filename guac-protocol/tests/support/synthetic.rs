@@ -3,7 +3,7 @@
 //! Needs `std` alone, so that benchmarks and examples can include the file as well:
 //! `#[path = "…/guac-protocol/tests/support/synthetic.rs"] mod synthetic;`. The same
 //! arguments give the same bytes on every machine.
-#![allow(dead_code, unreachable_pub, clippy::missing_docs_in_private_items)]
+#![allow(dead_code, missing_docs, unreachable_pub)]
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ impl Random {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -28,7 +28,7 @@ impl Random {
 
     /// A number in `0..end`.
     pub fn below(&mut self, end: usize) -> usize {
-        ((u128::from(self.next()) * end as u128) >> 64) as usize
+        ((u128::from(self.next_u64()) * end as u128) >> 64) as usize
     }
 
     /// A number in `from..end`.
@@ -46,7 +46,7 @@ impl Random {
     }
 
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next() as u8).collect()
+        (0..length).map(|_| self.next_u64() as u8).collect()
     }
 
     /// So many characters of base64.
@@ -678,7 +678,7 @@ pub fn mutate(random: &mut Random, stream: &mut Vec<u8>) {
     let at = random.below(stream.len());
     match random.below(10) {
         0..3 => stream[at] ^= 1 << random.below(8),
-        3..5 => stream[at] = random.next() as u8,
+        3..5 => stream[at] = random.next_u64() as u8,
         5..7 => {
             let end = (at + 1 + random.below(3)).min(stream.len());
             stream.drain(at..end);
