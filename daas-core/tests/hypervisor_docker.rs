@@ -479,6 +479,55 @@ async fn isolation(engine: Arc<Engine>, gateway: String) {
 }
 
 #[test]
+fn without_its_guard_nothing_is_made() {
+    let unguarded = |config: &mut Config| config.network.guard = Some("no-such-guard".to_owned());
+    run_with(unguarded, |engine| {
+        Box::pin(async move {
+            let spec = spec(&*engine, InstanceId::random());
+            for refused in [
+                engine.docker.check().await.map(|_| ()),
+                engine.docker.create(&spec).await,
+                engine.docker.start(spec.id).await,
+            ] {
+                assert!(
+                    matches!(refused, Err(Error::Unavailable { .. })),
+                    "{refused:?}"
+                );
+            }
+            assert_eq!(engine.all(), [""; 0]);
+        })
+    });
+}
+
+#[test]
+fn the_guard_puts_its_rules_back() {
+    run(|engine| {
+        Box::pin(async move {
+            engine.docker.check().await.unwrap();
+            let guard = format!("{}-guard", engine.config.installation);
+            let table = format!("daas_{}", engine.config.installation).replace('-', "_");
+            let nft = |arguments: &[&str]| {
+                let command = ["exec", &guard, "nft"];
+                let output = Command::new("docker")
+                    .args(command)
+                    .args(arguments)
+                    .output();
+                output.unwrap().status.success()
+            };
+            for family in ["inet", "bridge"] {
+                assert!(nft(&["list", "table", family, &table]));
+            }
+            assert!(nft(&["delete", "table", "bridge", &table]));
+            let began = Instant::now();
+            while !nft(&["list", "table", "bridge", &table]) {
+                assert!(began.elapsed() < Duration::from_secs(20), "not put back");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        })
+    });
+}
+
+#[test]
 fn without_internet_there_is_none() {
     let outside = |config: &mut Config| config.network.internet = false;
     run_with(outside, |engine| {
