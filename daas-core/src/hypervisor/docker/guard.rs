@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use docker_api::opts::ContainerRemoveOpts;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::Docker;
@@ -116,6 +116,11 @@ impl Docker {
             id: String,
         }
         let keeps = command == "keep";
+        let path = if keeps {
+            format!("/containers/create?name={}", self.names.guard())
+        } else {
+            "/containers/create".to_owned()
+        };
         let body = json!({
             "Image": image,
             "Cmd": [command],
@@ -125,29 +130,8 @@ impl Docker {
                 names::INSTALLATION: self.config.installation.as_str(),
                 names::GUARD: mark,
             },
-            "HostConfig": {
-                "NetworkMode": "host",
-                // Rules of the host need rights on the host, also where the engine gives
-                // containers other user ids.
-                "UsernsMode": "host",
-                "CapDrop": ["ALL"],
-                "CapAdd": ["NET_ADMIN"],
-                "SecurityOpt": ["no-new-privileges:true"],
-                "ReadonlyRootfs": true,
-                "Init": true,
-                "PidsLimit": 32,
-                "Memory": 64 << 20,
-                "MemorySwap": 64 << 20,
-                "LogConfig": { "Type": "json-file", "Config": { "max-size": "1m", "max-file": "1" } },
-                // Comes back with the host, before any desktop is started.
-                "RestartPolicy": { "Name": if keeps { "always" } else { "no" } },
-            },
+            "HostConfig": guard_rights(keeps),
         });
-        let path = if keeps {
-            format!("/containers/create?name={}", self.names.guard())
-        } else {
-            "/containers/create".to_owned()
-        };
         let created: Created = self.raw.post(&path, &body).await?;
         Ok(created.id)
     }
@@ -206,6 +190,26 @@ impl Docker {
         let removed = self.api.containers().get(container).remove(&options).await;
         gone(removed.map(|_| ()).map_err(Fault::from))
     }
+}
+
+fn guard_rights(keeps: bool) -> Value {
+    json!({
+        "NetworkMode": "host",
+        // Rules of the host need rights on the host, also where the engine gives containers
+        // other user ids.
+        "UsernsMode": "host",
+        "CapDrop": ["ALL"],
+        "CapAdd": ["NET_ADMIN"],
+        "SecurityOpt": ["no-new-privileges:true"],
+        "ReadonlyRootfs": true,
+        "Init": true,
+        "PidsLimit": 32,
+        "Memory": 64 << 20,
+        "MemorySwap": 64 << 20,
+        "LogConfig": { "Type": "json-file", "Config": { "max-size": "1m", "max-file": "1" } },
+        // Comes back with the engine; desktops do not.
+        "RestartPolicy": { "Name": if keeps { "always" } else { "no" } },
+    })
 }
 
 fn has_mark(guard: &Inspected, mark: &str) -> bool {
