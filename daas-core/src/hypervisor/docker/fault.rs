@@ -24,12 +24,20 @@ pub(super) enum Fault {
     /// The answer is not what the interface says it is.
     #[error("the engine's answer cannot be read")]
     Unreadable(#[source] BoxError),
+    /// A command inside a container failed, and said this.
+    #[error("it said: {0}")]
+    Failed(String),
     /// The engine was not asked, as something else is not right.
     #[error(transparent)]
     Core(#[from] Error),
 }
 
 impl Fault {
+    /// A failure with what was put out about it.
+    pub(super) fn failed(output: &[u8]) -> Self {
+        Self::Failed(String::from_utf8_lossy(output).trim().to_owned())
+    }
+
     /// The HTTP status, where the engine answered at all.
     pub(super) const fn status(&self) -> Option<u16> {
         match self {
@@ -60,7 +68,7 @@ impl Fault {
             Self::Status { status: 503, .. } | Self::Unreachable(_) | Self::Silent(_) => {
                 unavailable(Box::new(self))
             }
-            Self::Status { .. } | Self::Unreadable(_) => Error::Backend {
+            Self::Status { .. } | Self::Unreadable(_) | Self::Failed(_) => Error::Backend {
                 backend: BACKEND,
                 operation,
                 source: Box::new(self),

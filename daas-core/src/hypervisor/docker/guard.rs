@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use docker_api::opts::ContainerRemoveOpts;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::Docker;
@@ -65,17 +65,28 @@ impl Docker {
     async fn take_guard_away(&self) -> Result<(), Fault> {
         let mut seen = self.guarded.lock().await;
         *seen = None;
-        let guard = self.inspected(&self.names.guard()).await;
-        if let Ok(guard) = guard {
-            self.remove_own(&guard).await?;
+        let guard = match self.inspected(&self.names.guard()).await {
+            Err(fault) if fault.status() == Some(404) => None,
+            guard => Some(guard?),
+        };
+        if let Some(guard) = &guard {
+            self.remove_own(guard).await?;
         }
-        if let Some(image) = &self.config.network.guard {
-            let container = self.create_guard(image, "", "remove").await?;
-            self.api.containers().get(&container).start().await?;
-            self.api.containers().get(&container).wait().await?;
-            self.force_remove(&container).await?;
+        match &self.config.network.guard {
+            Some(image) => match self.remove_rules(image).await {
+                // It has never run: there was neither a guard nor an image of one.
+                Err(fault) if guard.is_none() && fault.status() == Some(404) => Ok(()),
+                removed => removed,
+            },
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    async fn remove_rules(&self, image: &str) -> Result<(), Fault> {
+        let container = self.create_guard(image, "", "remove").await?;
+        self.api.containers().get(&container).start().await?;
+        self.api.containers().get(&container).wait().await?;
+        self.force_remove(&container).await
     }
 
     /// Starts the guard, or another one in its place where image or rules are no longer the
@@ -105,6 +116,11 @@ impl Docker {
             id: String,
         }
         let keeps = command == "keep";
+        let path = if keeps {
+            format!("/containers/create?name={}", self.names.guard())
+        } else {
+            "/containers/create".to_owned()
+        };
         let body = json!({
             "Image": image,
             "Cmd": [command],
@@ -114,29 +130,8 @@ impl Docker {
                 names::INSTALLATION: self.config.installation.as_str(),
                 names::GUARD: mark,
             },
-            "HostConfig": {
-                "NetworkMode": "host",
-                // Rules of the host need rights on the host, also where the engine gives
-                // containers other user ids.
-                "UsernsMode": "host",
-                "CapDrop": ["ALL"],
-                "CapAdd": ["NET_ADMIN"],
-                "SecurityOpt": ["no-new-privileges:true"],
-                "ReadonlyRootfs": true,
-                "Init": true,
-                "PidsLimit": 32,
-                "Memory": 64 << 20,
-                "MemorySwap": 64 << 20,
-                "LogConfig": { "Type": "json-file", "Config": { "max-size": "1m", "max-file": "1" } },
-                // Comes back with the host, before any desktop is started.
-                "RestartPolicy": { "Name": if keeps { "always" } else { "no" } },
-            },
+            "HostConfig": guard_rights(keeps),
         });
-        let path = if keeps {
-            format!("/containers/create?name={}", self.names.guard())
-        } else {
-            "/containers/create".to_owned()
-        };
         let created: Created = self.raw.post(&path, &body).await?;
         Ok(created.id)
     }
@@ -153,19 +148,24 @@ impl Docker {
     }
 
     async fn wait_for_rules(&self) -> Result<(), Fault> {
+        let guard = self.names.guard();
         let deadline = Instant::now() + READY;
-        loop {
-            let checked = self
-                .run(&self.names.guard(), &["daas-guard", "check"])
-                .await;
-            match checked {
-                Ok(output) if output.code == 0 => return Ok(()),
-                Err(fault) if fault.status().is_none() => return Err(fault),
-                // It has not come so far, or failed and is started again.
-                _ if Instant::now() < deadline => sleep(POLL).await,
-                Ok(_) => return Err(unguarded(Fault::Silent(READY))),
-                Err(fault) => return Err(unguarded(fault)),
+        while !self.has_rules(&guard).await? {
+            if Instant::now() >= deadline {
+                let log = self.tail(&guard).await?;
+                return Err(unguarded(Fault::failed(&log)));
             }
+            sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    async fn has_rules(&self, guard: &str) -> Result<bool, Fault> {
+        match self.run(guard, &["daas-guard", "check"]).await {
+            Ok(output) => Ok(output.code == 0),
+            // It failed and is about to be started again.
+            Err(Fault::Status { status: 409, .. }) => Ok(false),
+            Err(fault) => Err(fault),
         }
     }
 
@@ -192,6 +192,26 @@ impl Docker {
     }
 }
 
+fn guard_rights(keeps: bool) -> Value {
+    json!({
+        "NetworkMode": "host",
+        // Rules of the host need rights on the host, also where the engine gives containers
+        // other user ids.
+        "UsernsMode": "host",
+        "CapDrop": ["ALL"],
+        "CapAdd": ["NET_ADMIN"],
+        "SecurityOpt": ["no-new-privileges:true"],
+        "ReadonlyRootfs": true,
+        "Init": true,
+        "PidsLimit": 32,
+        "Memory": 64 << 20,
+        "MemorySwap": 64 << 20,
+        "LogConfig": { "Type": "json-file", "Config": { "max-size": "1m", "max-file": "1" } },
+        // Comes back with the engine; desktops do not.
+        "RestartPolicy": { "Name": if keeps { "always" } else { "no" } },
+    })
+}
+
 fn has_mark(guard: &Inspected, mark: &str) -> bool {
     let labels = guard.labels();
     labels
@@ -203,7 +223,7 @@ fn has_mark(guard: &Inspected, mark: &str) -> bool {
 /// That desktops are not guarded is no fault of theirs.
 fn unguarded(fault: Fault) -> Fault {
     match fault {
-        Fault::Status { .. } | Fault::Silent(_) | Fault::Core(Error::NotFound { .. }) => {
+        Fault::Status { .. } | Fault::Failed(_) | Fault::Core(Error::NotFound { .. }) => {
             Fault::Core(Error::Unavailable {
                 backend: BACKEND,
                 operation: "starting the guard of the networks of desktops",

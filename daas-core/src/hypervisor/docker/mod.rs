@@ -511,8 +511,7 @@ impl Hypervisor for Docker {
             if output.code == 0 {
                 return Ok(());
             }
-            let text = String::from_utf8_lossy(&output.output).trim().to_owned();
-            Err(Fault::Unreadable(text.into()))
+            Err(Fault::failed(&output.output))
         };
         self.timed(EXEC, "instance", "resizing", call).await
     }
