@@ -97,7 +97,7 @@ async fn check_hypervisor(config: &Config, hypervisor: &dyn Hypervisor, report: 
 async fn check_images(config: &Config, hypervisor: &dyn Hypervisor, report: &mut Report) {
     let apps = config.apps.iter();
     let apps = apps.map(|app| (format!("app {}", app.slug), &app.image));
-    let guard = config.docker.guard.iter();
+    let guard = config.docker.network.guard.iter();
     let guard = guard.map(|image| ("network guard".to_owned(), image));
     for (part, image) in guard.chain(apps) {
         let there = timeout(TIMEOUT, hypervisor.has_image(image)).await;

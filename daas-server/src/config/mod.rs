@@ -4,7 +4,6 @@ mod error;
 mod load;
 mod origin;
 mod raw;
-mod subnet;
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +12,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use daas_core::access::AccessConfig;
+use daas_core::hypervisor::docker::{self, Home, Network};
 use daas_core::lifecycle::LifecycleConfig;
 use daas_core::model::{App, AppId, Resources, Timestamp};
 
@@ -20,14 +20,11 @@ pub use error::{ConfigError, Place};
 pub use load::Sources;
 pub use origin::Origin;
 pub use raw::LogFormat;
-pub use subnet::Subnet;
 
 use raw::Raw;
 
 /// The variable with the password of the first user. It is read once and kept nowhere.
 pub const ADMIN_PASSWORD: &str = "DAAS_ADMIN_PASSWORD";
-/// What a subnet looks like.
-const SUBNET: &str = "a subnet by its first address, such as 10.213.0.0/16";
 /// Name of the database in the data folder.
 const DATABASE: &str = "daas.sqlite3";
 
@@ -46,27 +43,6 @@ pub struct Server {
     pub threads: usize,
     /// Most connections at a time.
     pub connections_max: usize,
-}
-
-/// `[docker]`.
-#[derive(Clone, Debug)]
-pub struct Docker {
-    /// The engine's socket.
-    pub socket: PathBuf,
-    /// Name of this installation; tells its containers from those of another.
-    pub installation: String,
-    /// Addresses for all instances.
-    pub range: Subnet,
-    /// Whether instances reach other hosts at all.
-    pub internet: bool,
-    /// Private networks that they reach all the same.
-    pub allow: Vec<Subnet>,
-    /// Names of containers that are put into the network of every instance.
-    pub gateways: Vec<String>,
-    /// Image of the container that keeps instances away from the host and from each other.
-    pub guard: Option<String>,
-    /// Size of homes in memory, in MiB; otherwise they are volumes.
-    pub home_memory_mib: Option<u32>,
 }
 
 /// `[tunnel]`.
@@ -93,7 +69,7 @@ pub struct Config {
     /// The database.
     pub database: PathBuf,
     /// `[docker]`.
-    pub docker: Docker,
+    pub docker: docker::Config,
     /// Addresses of guacd, host and port.
     pub guacd: Vec<String>,
     /// `[tunnel]`.
@@ -137,7 +113,7 @@ impl Config {
             access: access(limits)?,
             server: server(raw.server)?,
             database: database(raw.storage)?,
-            docker: docker(raw.docker)?,
+            docker: docker_engine(raw.docker)?,
             guacd: guacd(raw.gateway)?,
             tunnel: tunnel(&raw.tunnel)?,
             log: log(&raw.log)?,
@@ -151,6 +127,14 @@ fn address(key: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
         let text = format!("`{text}` is not an address and port, such as 127.0.0.1:8080");
         ConfigError::key(key, text)
     };
+    text.parse().map_err(wrong)
+}
+
+fn parse<T>(key: &'static str, text: &str) -> Result<T, ConfigError>
+where
+    T: FromStr<Err = docker::ParseError>,
+{
+    let wrong = |error| ConfigError::key(key, format!("`{text}`: {error}"));
     text.parse().map_err(wrong)
 }
 
@@ -248,28 +232,27 @@ fn database(raw: raw::Storage) -> Result<PathBuf, ConfigError> {
     Ok(raw.path)
 }
 
-fn docker(raw: raw::Docker) -> Result<Docker, ConfigError> {
-    let key = "docker.installation";
-    let begins = raw
-        .installation
-        .starts_with(|c: char| c.is_ascii_lowercase());
-    if !begins || !is_slug(&raw.installation) || raw.installation.len() > 32 {
-        let text = "takes lower-case letters, digits and hyphens, at most 32, a letter first";
-        return Err(ConfigError::key(key, text));
-    }
-    let range = parse_all("docker.range", std::slice::from_ref(&raw.range), SUBNET)?;
-    let [range] = range[..] else {
-        return Err(ConfigError::key("docker.range", "is needed"));
+fn docker_engine(raw: raw::Docker) -> Result<docker::Config, ConfigError> {
+    let home = match raw.home_memory_mib {
+        0 => Home::Volume,
+        mib => Home::Memory { mib },
     };
-    Ok(Docker {
+    let installation = parse("docker.installation", &raw.installation)?;
+    Ok(docker::Config {
         socket: raw.socket,
-        installation: raw.installation,
-        range,
-        internet: raw.internet,
-        allow: parse_all("docker.allow", &raw.allow, SUBNET)?,
-        gateways: raw.gateways,
-        guard: Some(raw.guard).filter(|guard| !guard.is_empty()),
-        home_memory_mib: Some(raw.home_memory_mib).filter(|mib| *mib > 0),
+        home,
+        network: Network {
+            range: parse("docker.range", &raw.range)?,
+            internet: raw.internet,
+            allow: raw
+                .allow
+                .iter()
+                .map(|subnet| parse("docker.allow", subnet))
+                .collect::<Result<_, _>>()?,
+            gateways: raw.gateways,
+            guard: Some(raw.guard).filter(|guard| !guard.is_empty()),
+        },
+        ..docker::Config::new(installation)
     })
 }
 
