@@ -32,6 +32,9 @@ build_docs() {
 }
 
 test_workspace() {
+    if docker_answers; then
+        export DAAS_REQUIRE_DOCKER=1
+    fi
     cargo test --workspace --all-features | some_tests
 }
 

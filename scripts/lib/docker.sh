@@ -31,7 +31,7 @@ docker_up() {
     setsid dockerd > "$docker_log" 2>&1 < /dev/null &
     docker_started=$!
     docker_wait || return
-    [ -z "${1:-}" ] || docker_watch "$1" &
+    [ -z "${1:-}" ] || docker_watch "$1" > /dev/null 2>&1 < /dev/null &
 }
 
 # Waits until the engine that was started answers, for at most half a minute.

@@ -49,12 +49,12 @@ step() {
 }
 
 # Remembers why a step, or a test in it, was not run: "skipped: REASON" of a step,
-# "NAME: not run, REASON" or "NAME: not there" of a test.
+# "SKIPPED: REASON", "NAME: not run, REASON" or "NAME: not there" of a test.
 note_reasons() {
     local line
     while IFS= read -r line; do
         reasons+=("$1: $line")
-    done < <(grep -E '^(skipped: |[a-z_-]+: not (run|there))' "$2" || true)
+    done < <(grep -E '^(skipped: |SKIPPED: |[a-z_-]+: not (run|there))' "$2" || true)
 }
 
 # Passes on what a test runner prints, and fails unless it ran at least one test: a filter

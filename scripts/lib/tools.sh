@@ -19,6 +19,8 @@ readonly debian=(
     zstd:zstd
     python3:python3
     node:nodejs
+    npm:npm
+    chromium:chromium
 )
 
 has() {

@@ -1,0 +1,47 @@
+// How long a launch takes in the browser, from the click to the first picture:
+//   DAAS_URL=… DAAS_ADMIN_PASSWORD=… npm run --silent launches [-- COUNT [SLUG]]
+
+import { chromium } from 'playwright-core';
+import { ARGUMENTS, EXECUTABLE } from '../tests/e2e/chromium.mjs';
+
+const [count = '10', slug = 'desktop'] = process.argv.slice(2);
+const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS });
+const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+page.setDefaultTimeout(30_000);
+
+/** More than a few colours: somebody has drawn. */
+const drawn = () => {
+  const colours = new Set();
+  for (const canvas of document.querySelectorAll('[data-testid=viewer-canvas] canvas')) {
+    if (!canvas.width || !canvas.height) continue;
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    const pixels = new Uint32Array(data.buffer);
+    for (let at = 0; at < pixels.length; at += 97) colours.add(pixels[at]);
+  }
+  return colours.size > 1;
+};
+
+async function launch() {
+  const began = performance.now();
+  await page.getByTestId(`launch-${slug}`).click();
+  await page.locator('[data-testid=reconnect-state][data-phase=connected]').waitFor();
+  await page.waitForFunction(drawn, undefined, { polling: 'raf' });
+  const took = performance.now() - began;
+  const id = page.url().match(/[0-9a-f]{8}-[0-9a-f-]{27}/)?.[0];
+  await page.goto(`${process.env.DAAS_URL}/#/instances`);
+  await page.getByTestId(`delete-${id}`).click();
+  await page.getByTestId('confirm-yes').click();
+  await page.getByTestId(`instance-${id}`).waitFor({ state: 'detached' });
+  await page.getByTestId('nav-catalogue').click();
+  return took;
+}
+
+await page.goto(process.env.DAAS_URL);
+await page.getByTestId('login-name').fill('admin');
+await page.getByTestId('login-password').fill(process.env.DAAS_ADMIN_PASSWORD);
+await page.getByTestId('login-submit').click();
+const times = [];
+for (let n = 0; n < Number(count); n += 1) times.push(await launch());
+await browser.close();
+const sorted = times.toSorted((a, b) => a - b).map(Math.round);
+console.log(`${slug}: median ${sorted[Math.floor(sorted.length / 2)]} ms of ${sorted.length} launches, ${sorted[0]} to ${sorted.at(-1)} ms`);
