@@ -349,7 +349,9 @@ async fn the_autobahn_cases_pass() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
     if output.status.code() == Some(77) {
-        println!("kosoku cannot be installed: the Autobahn cases are not run\n{text}");
+        // Past the test runner, which shows what is printed only of tests that failed.
+        let line = format!("SKIPPED: the Autobahn cases, as kosoku cannot be installed\n{text}");
+        std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
         return;
     }
     assert!(output.status.success(), "{}\n{text}", output.status);
