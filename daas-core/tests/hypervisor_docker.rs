@@ -11,12 +11,11 @@ mod support;
 
 use std::collections::HashSet;
 use std::future::Future;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
-use std::process::{Command, Output};
+use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -26,6 +25,7 @@ use daas_core::hypervisor::{Hypervisor, HypervisorEvent, PowerState, Spec};
 use daas_core::model::InstanceId;
 use serde_json::Value;
 use support::conformance::{Fixture, conformance, launch, spec, wait_for};
+use support::docker::{docker, shell};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -36,62 +36,9 @@ const PORT: u16 = 5901;
 /// Tests that run at a time: desktops need processors to start in time.
 static TURNS: Semaphore = Semaphore::const_new(2);
 
-fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn shell(script: &str, arguments: &[&str]) -> Output {
-    let mut command = Command::new("bash");
-    command.current_dir(project()).args(["-c", script, "bash"]);
-    command.args(arguments).output().unwrap()
-}
-
-/// What a command of the Docker client answers.
-fn docker(arguments: &[&str]) -> String {
-    let output = Command::new("docker").args(arguments).output().unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "docker {arguments:?}: {error}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Starts the engine and builds the images, once; answers why that is not possible. The
-/// engine is stopped again with this process, if it did not run before.
-fn prepared() -> Result<(), &'static str> {
-    static PREPARED: OnceLock<Result<(), String>> = OnceLock::new();
-    let prepare = || {
-        let script = ". scripts/lib/docker.sh && docker_up \"$1\" \
-            && scripts/images --only editor --only desktop --only guard";
-        // Whatever goes on in the background must not hold this output open.
-        let script = format!(
-            "log=$(mktemp); ({script}) > \"$log\" 2>&1; code=$?; tail -n 1 \"$log\"; rm \"$log\"; exit $code"
-        );
-        let output = shell(&script, &[&std::process::id().to_string()]);
-        match output.status.success() {
-            true => Ok(()),
-            false => Err(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
-        }
-    };
-    PREPARED
-        .get_or_init(prepare)
-        .as_ref()
-        .copied()
-        .map_err(String::as_str)
-}
-
-/// Whether there is an engine; says so where there is none, past the capture of output.
+/// Whether there are an engine and the images.
 fn is_ready() -> bool {
-    let Err(reason) = prepared() else {
-        return true;
-    };
-    assert!(
-        std::env::var_os("DAAS_REQUIRE_DOCKER").is_none(),
-        "no Docker engine: {reason}"
-    );
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or_default();
-    let mut stderr = std::io::stderr();
-    writeln!(stderr, "SKIPPED: {test}: {reason}").unwrap();
-    false
+    support::docker::is_ready(&["editor", "desktop", "guard"])
 }
 
 /// An installation of its own for each test.
