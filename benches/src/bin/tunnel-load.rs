@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! tunnel-load [--idle N] [--busy N] [--rate 250KiB] [--seconds S] [--stalled N]
-//!             [--stream FILE] [--target NAME]… [--smoke] [--save]
+//!             [--reads N] [--log-ins N] [--stream FILE] [--target NAME]…
+//!             [--smoke] [--save]
 //! ```
 //!
 //! Targets are direct, relay, daas and guacamole-lite; without one it measures all. Each is
@@ -72,6 +73,8 @@ fn arguments() -> Result<Arguments> {
             Long("busy") => load.busy = parser.value()?.parse()?,
             Long("stalled") => load.stalled = parser.value()?.parse()?,
             Long("rate") => load.rate = parser.value()?.parse_with(rate)?,
+            Long("reads") => load.reads = parser.value()?.parse()?,
+            Long("log-ins") => load.log_ins = parser.value()?.parse()?,
             Long("seconds") => load.time = Duration::from_secs(parser.value()?.parse()?),
             Long("stream") => load.stream = parser.value()?.into(),
             Long("target") => targets.push(parser.value()?.parse()?),
@@ -99,6 +102,8 @@ fn default_load() -> Load {
         busy: 200,
         rate: 250 * 1024,
         stalled: 20,
+        reads: 0,
+        log_ins: 0,
         time: Duration::from_secs(20),
         stream: streams::default_recording().unwrap_or_default(),
         smoke: Smoke::No,

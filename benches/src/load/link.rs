@@ -41,8 +41,8 @@ impl Link {
     ///
     /// # Errors
     /// Where the server does not upgrade.
-    pub(super) async fn web_socket(address: SocketAddr, path: &str) -> Result<Self> {
-        let (stream, unread) = open(address, path).await?;
+    pub(super) async fn web_socket(address: SocketAddr, path: &str, more: &str) -> Result<Self> {
+        let (stream, unread) = open(address, path, more).await?;
         let (reader, writer) = stream.into_split();
         Ok(Self {
             reader: Box::new(reader),

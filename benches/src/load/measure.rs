@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::api::Requests;
 use super::process::{Process, check_files};
 use super::report::Row;
 use super::script::{Kind, Library, Spec};
@@ -34,6 +35,10 @@ pub struct Load {
     pub rate: u64,
     /// Readers that read nothing.
     pub stalled: usize,
+    /// Requests for the catalogue in a second, beside the tunnels of daas.
+    pub reads: u32,
+    /// Log-ins in a second, beside them as well.
+    pub log_ins: u32,
     /// How long to measure.
     pub time: Duration,
     /// The recording to play.
@@ -157,6 +162,7 @@ impl<'l> Bench<'l> {
         row.idle_cores = self.cores(self.load.settle()).await?;
         row.idle_kib = (self.resident_kib()? - before) / self.load.idle.max(1) as f64;
         let busy = self.open(&self.load.busy_specs(), Behaviour::Read).await?;
+        let _requests = self.requests().await?;
         sleep(self.load.settle()).await;
         let started = Instant::now();
         busy.count(true);
@@ -168,6 +174,19 @@ impl<'l> Bench<'l> {
         row.add(busy.end().await);
         row.add(idle.end().await);
         Ok(())
+    }
+
+    /// Only daas answers any.
+    async fn requests(&self) -> Result<Option<Requests>> {
+        let Load { reads, log_ins, .. } = *self.load;
+        match &self.server {
+            Some(server) if self.target == Target::Daas && reads + log_ins > 0 => {
+                Requests::start(server.address, reads, log_ins)
+                    .await
+                    .map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Processors that the server keeps busy for a time.

@@ -3,6 +3,7 @@
 //!
 //! All of it stays on this machine and ends by itself.
 
+mod api;
 mod check;
 mod client;
 pub mod guacd;
@@ -36,6 +37,11 @@ pub fn now_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_micros() as u64)
 }
+
+/// The one user of `tunnel-server`.
+pub const USER: &str = "load";
+/// That user's password; it protects nothing.
+pub const PASSWORD: &str = "a load of tunnels";
 
 /// Tells whoever started this process where it listens, by the first line of its output.
 ///

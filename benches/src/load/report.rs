@@ -136,6 +136,14 @@ impl Report {
             "{idle} idle and {busy} busy tunnels at {rate:.0} KiB/s for {time:.0} s, then \
              {stalled} stalled readers. Clients, guacd and server share {cores} processors.\n\n"
         );
+        if self.load.reads + self.load.log_ins > 0 {
+            let Load { reads, log_ins, .. } = &self.load;
+            let _ = writeln!(
+                out,
+                "Beside the tunnels of daas {reads} requests for the catalogue and {log_ins} \
+                 log-ins a second.\n"
+            );
+        }
         let titles: Vec<_> = COLUMNS.iter().map(|(title, ..)| *title).collect();
         let _ = writeln!(out, "| target | {} |", titles.join(" | "));
         let _ = writeln!(out, "|---|{}", "---:|".repeat(COLUMNS.len()));
@@ -169,7 +177,7 @@ impl Report {
 
     fn csv(&self, machine: &Machine) -> String {
         let names: Vec<_> = COLUMNS.iter().map(|(_, name, _)| *name).collect();
-        let first = "date,commit,cpu,rustc,target,idle,busy,rate_bytes_per_s,seconds,stalled";
+        let first = "date,commit,cpu,rustc,target,idle,busy,rate_bytes_per_s,seconds,stalled,reads_per_s,log_ins_per_s";
         let mut out = format!("{first},{}\n", names.join(","));
         let Machine {
             date,
@@ -184,12 +192,17 @@ impl Report {
             rate,
             stalled,
             time,
+            reads,
+            log_ins,
             ..
         } = &self.load;
         for row in &self.rows {
             let (target, seconds) = (row.target.name(), time.as_secs_f64());
             let _ = write!(out, "{date},{commit},{cpu},{rustc},{target},");
-            let _ = write!(out, "{idle},{busy},{rate},{seconds},{stalled}");
+            let _ = write!(
+                out,
+                "{idle},{busy},{rate},{seconds},{stalled},{reads},{log_ins}"
+            );
             for figure in row.figures() {
                 let _ = match figure {
                     Some(figure) => write!(out, ",{figure:.4}"),

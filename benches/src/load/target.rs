@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::str::FromStr;
 
 use super::Result;
+use super::api::log_in;
 use super::link::Link;
 use super::process::Process;
 use super::script::Spec;
@@ -62,18 +63,24 @@ impl Target {
     }
 
     /// How to reach it for each of these scripts.
-    pub(super) fn ways(self, specs: &[Spec]) -> Result<Vec<Way>> {
+    pub(super) async fn ways(self, address: SocketAddr, specs: &[Spec]) -> Result<Vec<Way>> {
         let ways = specs.iter();
         Ok(match self {
             Self::Direct | Self::Relay => ways.map(|&spec| Way::Bare(spec)).collect(),
-            Self::Daas => ways
-                .map(|spec| Way::WebSocket(format!("/?script={spec}")))
-                .collect(),
+            Self::Daas => {
+                let cookie = log_in(address).await?;
+                let way = |spec| Way::WebSocket {
+                    path: format!("/api/v1/tunnel?script={spec}"),
+                    more: format!("Cookie: {cookie}\r\n"),
+                };
+                ways.map(way).collect()
+            }
             Self::GuacamoleLite => {
-                let tokens = tokens(specs)?.into_iter();
-                tokens
-                    .map(|token| Way::WebSocket(format!("/?token={token}")))
-                    .collect()
+                let way = |token| Way::WebSocket {
+                    path: format!("/?token={token}"),
+                    more: String::new(),
+                };
+                tokens(specs)?.into_iter().map(way).collect()
             }
         })
     }
@@ -92,14 +99,18 @@ impl FromStr for Target {
 #[derive(Clone, Debug)]
 pub(super) enum Way {
     Bare(Spec),
-    WebSocket(String),
+    WebSocket {
+        path: String,
+        /// More lines of the head.
+        more: String,
+    },
 }
 
 impl Way {
     pub(super) async fn open(&self, address: SocketAddr) -> Result<Link> {
         match self {
             Self::Bare(spec) => Link::bare(address, *spec).await,
-            Self::WebSocket(path) => Link::web_socket(address, path).await,
+            Self::WebSocket { path, more } => Link::web_socket(address, path, more).await,
         }
     }
 }

@@ -63,7 +63,7 @@ impl Tunnels {
         });
         let opening = Arc::new(Semaphore::new(OPENING));
         let mut clients = JoinSet::new();
-        for (way, &spec) in target.ways(specs)?.into_iter().zip(specs) {
+        for (way, &spec) in target.ways(address, specs).await?.into_iter().zip(specs) {
             let (group, opening) = (Arc::clone(&group), Arc::clone(&opening));
             clients.spawn(one(group, opening, way, address, spec, behaviour));
         }

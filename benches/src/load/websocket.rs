@@ -13,17 +13,21 @@ const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 /// Most bytes of the head of an answer.
 const HEAD_MAX: usize = 4096;
 
-/// Opens a WebSocket. Answers what was read beyond the head, too.
+/// Opens a WebSocket, with more lines in the head of the request. Answers what was read beyond the head, too.
 ///
 /// # Errors
 /// Where the server does not answer as it has to.
-pub(super) async fn open(address: SocketAddr, path: &str) -> Result<(TcpStream, Vec<u8>)> {
+pub(super) async fn open(
+    address: SocketAddr,
+    path: &str,
+    more: &str,
+) -> Result<(TcpStream, Vec<u8>)> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let head = format!(
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n\
          Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: guacamole\r\n\r\n"
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: guacamole\r\n{more}\r\n"
     );
     stream.write_all(head.as_bytes()).await?;
     let (mut answer, mut room) = (Vec::new(), [0; HEAD_MAX]);
