@@ -5,6 +5,8 @@
 //! the program `bench-instructions`.
 
 pub mod chunks;
+#[cfg(feature = "load")]
+pub mod load;
 pub mod machine;
 pub mod plain;
 pub mod results;

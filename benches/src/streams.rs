@@ -197,6 +197,13 @@ pub fn vectors_folder() -> Option<PathBuf> {
     folder.is_dir().then_some(folder)
 }
 
+/// The recording that is played by default: text that is drawn over VNC.
+#[must_use]
+pub fn default_recording() -> Option<PathBuf> {
+    let file = vectors_folder()?.join("vnc-text-161.guacd.part.bin");
+    file.is_file().then_some(file)
+}
+
 /// Where the full corpus is: `GUAC_CORPUS`, or beside the workspace.
 ///
 /// # Errors

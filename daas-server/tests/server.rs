@@ -6,6 +6,10 @@
     reason = "a failed test may panic"
 )]
 
+#[path = "../../daas-core/tests/support/guacd.rs"]
+mod guacd;
+#[path = "support/mod.rs"]
+mod sockets;
 #[path = "server/support/mod.rs"]
 mod support;
 
@@ -25,3 +29,5 @@ mod page;
 mod policies;
 #[path = "server/sessions.rs"]
 mod sessions;
+#[path = "server/tunnels.rs"]
+mod tunnels;

@@ -5,6 +5,7 @@ use std::io::{self, Cursor};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use fastwebsockets::upgrade::upgrade;
 use hyper::header::{
     CONNECTION, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY,
@@ -17,6 +18,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 use super::{Limits, Socket};
+use crate::http::detach;
 use daas_core::session::SUBPROTOCOL;
 
 /// Which pages may open a WebSocket. Browsers say which page asks, and send its cookies
@@ -98,18 +100,27 @@ pub fn accept<B>(
     Ok((response, socket))
 }
 
-/// A plain TCP connection is taken over by the runtime that this is called on; it would be
-/// woken by that of the HTTP server otherwise, and end with it.
+/// A TCP connection is taken over by the runtime that this is called on; it would be woken
+/// by that of the HTTP server otherwise, and end with it.
 fn socket(upgraded: Upgraded) -> io::Result<Socket> {
-    let parts = match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => parts,
+    let (stream, read) = match tcp(upgraded) {
+        Ok(tcp) => tcp,
         Err(upgraded) => return Ok(Socket::new(TokioIo::new(upgraded), Limits::TUNNEL)),
     };
-    let stream = TcpStream::from_std(parts.io.into_inner().into_std()?)?;
+    let stream = TcpStream::from_std(stream.into_std()?)?;
     let (reader, writer) = stream.into_split();
     // Frames may have come with the request already.
-    let reader = Cursor::new(parts.read_buf).chain(reader);
+    let reader = Cursor::new(read).chain(reader);
     Ok(Socket::new(tokio::io::join(reader, writer), Limits::TUNNEL))
+}
+
+/// The TCP connection below, of this server or of a plain one of hyper, and what was read
+/// from it.
+fn tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
+    detach(upgraded).or_else(|upgraded| {
+        let parts = upgraded.downcast::<TokioIo<TcpStream>>()?;
+        Ok((parts.io.into_inner(), parts.read_buf))
+    })
 }
 
 fn check_upgrade<B>(request: &Request<B>) -> Result<(), Refusal> {

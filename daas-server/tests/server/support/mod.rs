@@ -19,7 +19,7 @@ use daas_core::access::{Access, AccessConfig, Passwords};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{App, AppId, AppKind, Protocol, Resources, Role, Timestamp, User, UserId};
 use daas_core::storage::{Sqlite, Store};
-use daas_server::{Limits, NoTunnels, Parts, Services, Settings};
+use daas_server::{Limits, NoTunnels, Parts, Services, Settings, Tunnels};
 use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, oneshot};
 use tokio::task::JoinHandle;
@@ -51,6 +51,7 @@ pub struct Options {
     pub limits: Limits,
     pub lifecycle: LifecycleConfig,
     pub access: AccessConfig,
+    pub tunnels: Arc<dyn Tunnels>,
 }
 
 impl Default for Options {
@@ -69,6 +70,7 @@ impl Default for Options {
                 ..LifecycleConfig::default()
             },
             access: AccessConfig::default(),
+            tunnels: Arc::new(NoTunnels),
         }
     }
 }
@@ -134,7 +136,7 @@ impl Server {
             gateway: fake.clone(),
             access: Access::new(store.clone(), passwords, options.access),
             lifecycle,
-            tunnels: Arc::new(NoTunnels),
+            tunnels: options.tunnels,
             settings: options.settings,
         });
         let services = services.unwrap();

@@ -1,0 +1,221 @@
+//! daas-server with one guacd for all tunnels: whoever is logged in and opens a WebSocket
+//! says in the query what is to be played, instead of showing a ticket.
+//!
+//! ```text
+//! tunnel-server GUACD_ADDRESS
+//! ```
+//!
+//! Connections, routes, log-in, storage, upgrade, session and threads are those of the
+//! server; the hypervisor is that of its tests, and there are no desktops. The one user is
+//! `load`, whose password is [`PASSWORD`](benches::load::PASSWORD).
+
+#![forbid(unsafe_code)]
+
+use std::env;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use benches::load::{PASSWORD, Result, USER, say_listening};
+use daas_core::Secret;
+use daas_core::access::{Access, AccessConfig, LoggedIn, Passwords};
+use daas_core::gateway::{Gateway, Guacd, GuacdConfig, Target};
+use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
+use daas_core::model::{
+    App, AppId, AppKind, Endpoint, InstanceId, Protocol, Resources, Role, Timestamp, User, UserId,
+};
+use daas_core::session::StopReason;
+use daas_core::storage::{Sqlite, Store};
+use daas_server::tunnel::{About, Registry, Tunnel, Which, parse_display, spawn_tunnel};
+use daas_server::websocket::{Origins, accept};
+use daas_server::{Body, Limits, Parts, Problem, Services, Settings, Tunnels};
+use hyper::body::Incoming;
+use hyper::header::ORIGIN;
+use hyper::{Request, Response, StatusCode};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "it is made for tests, which use all of it"
+)]
+#[allow(clippy::unwrap_used, reason = "a failed test may panic")]
+#[path = "../../../daas-server/tests/server/support/fake.rs"]
+mod fake;
+
+/// Threads for HTTP, as by default in daas-server.
+const HTTP_THREADS: usize = 2;
+/// Applications in the catalogue, as by default.
+const APPS: [&str; 3] = ["desktop", "editor", "browser"];
+
+/// Opens tunnels to the one guacd.
+struct OneGuacd {
+    gateway: Arc<dyn Gateway>,
+    registry: Registry,
+    runtime: Handle,
+}
+
+fn main() -> Result<()> {
+    let guacd: SocketAddr = env::args().nth(1).ok_or("which guacd?")?.parse()?;
+    let tunnels = runtime("daas-tunnel", None)?;
+    let http = runtime("daas-api", Some(HTTP_THREADS))?;
+    http.block_on(serve(guacd, tunnels.handle().clone()))
+}
+
+fn runtime(name: &str, threads: Option<usize>) -> std::io::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads);
+    }
+    builder.thread_name(name).enable_all().build()
+}
+
+async fn serve(guacd: SocketAddr, runtime: Handle) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&folder.path().join("db")).await?);
+    let passwords = Passwords::new().await?;
+    fill(&*store, &passwords).await?;
+    let hypervisor = Arc::new(fake::Fake::with_images(["daas/desktop"]));
+    let gateway: Arc<dyn Gateway> = Arc::new(Guacd::new(GuacdConfig::new(vec![guacd.to_string()])));
+    let lifecycle = LifecycleConfig::default();
+    let services = Services::new(Parts {
+        access: Access::new(store.clone(), passwords, AccessConfig::default()),
+        lifecycle: Lifecycle::new(store.clone(), hypervisor.clone(), lifecycle),
+        tunnels: Arc::new(OneGuacd {
+            gateway: gateway.clone(),
+            registry: Registry::new(),
+            runtime,
+        }),
+        settings: Settings {
+            loopback: true,
+            apps: APPS.map(str::to_owned).into(),
+            session_idle: Duration::from_secs(1800),
+            ..Settings::default()
+        },
+        store,
+        hypervisor,
+        gateway,
+    })?;
+    services.start();
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    say_listening(listener.local_addr()?)?;
+    // Whoever started it ends it.
+    Ok(daas_server::serve(
+        listener,
+        services,
+        Limits::default(),
+        std::future::pending(),
+    )
+    .await?)
+}
+
+async fn fill(store: &dyn Store, passwords: &Passwords) -> Result<()> {
+    let now = Timestamp::now();
+    let password = Secret::new(PASSWORD.to_owned());
+    let user = User {
+        id: UserId::random(),
+        name: USER.to_owned(),
+        role: Role::User,
+        password_hash: passwords.hash(password).await?,
+        disabled: false,
+        created_at: now,
+    };
+    store.add_user(user).await?;
+    for slug in APPS {
+        store.put_app(app(slug, now)).await?;
+    }
+    Ok(())
+}
+
+fn app(slug: &str, created_at: Timestamp) -> App {
+    App {
+        id: AppId::random(),
+        slug: slug.to_owned(),
+        name: slug.to_uppercase(),
+        description: "An application".to_owned(),
+        icon: slug.to_owned(),
+        kind: AppKind::Desktop,
+        image: format!("daas/{slug}"),
+        protocol: Protocol::Vnc,
+        port: 5901,
+        resources: Resources {
+            cpu_millis: 1000,
+            memory_mib: 512,
+        },
+        created_at,
+    }
+}
+
+impl OneGuacd {
+    fn tunnel(&self, query: &str, who: &LoggedIn) -> Option<Tunnel> {
+        let script = query.strip_prefix("script=")?;
+        Some(Tunnel {
+            gateway: Arc::clone(&self.gateway),
+            target: Target {
+                protocol: Protocol::Vnc,
+                endpoint: Endpoint {
+                    address: IpAddr::from([127, 0, 0, 1]),
+                    port: 5901,
+                },
+                password: Secret::new(script.to_owned()),
+                read_only: false,
+            },
+            display: parse_display("").ok()?,
+            about: About {
+                instance: InstanceId::random(),
+                user: who.user.id,
+                session: who.session.hash,
+            },
+            resize: None,
+            settings: daas_core::session::Settings::default(),
+        })
+    }
+}
+
+#[async_trait]
+impl Tunnels for OneGuacd {
+    async fn open(
+        &self,
+        mut request: Request<Incoming>,
+        who: LoggedIn,
+    ) -> std::result::Result<Response<Body>, Problem> {
+        let refused = |text| Problem::because(StatusCode::BAD_REQUEST, text);
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let tunnel = self.tunnel(&query, &who);
+        let tunnel = tunnel.ok_or_else(|| refused("There is no script in the query."))?;
+        // The policy has found the origin to be right.
+        let origin = request.headers().get(ORIGIN).cloned();
+        let origin = origin.as_ref().and_then(|origin| origin.to_str().ok());
+        let accepted = accept(&mut request, &Origins::new(origin));
+        let (response, socket) = accepted.map_err(|refusal| refused(refusal.reason))?;
+        let registry = self.registry.clone();
+        drop(spawn_tunnel(&self.runtime, socket, tunnel, registry));
+        Ok(response.map(|()| Body::empty()))
+    }
+
+    fn count(&self, instance: InstanceId) -> usize {
+        self.registry.count(Which::Instance(instance))
+    }
+
+    fn total(&self) -> usize {
+        self.registry.count(Which::All)
+    }
+
+    fn sessions(&self) -> Vec<[u8; 32]> {
+        self.registry.sessions()
+    }
+
+    fn end_session(&self, session: [u8; 32]) {
+        let which = Which::Session(session);
+        self.registry.close(which, StopReason::LoggedOut);
+    }
+
+    fn end_instance(&self, instance: InstanceId) {
+        let which = Which::Instance(instance);
+        self.registry.close(which, StopReason::InstanceStopped);
+    }
+
+    async fn stop(&self) {}
+}

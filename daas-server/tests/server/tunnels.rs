@@ -1,0 +1,123 @@
+//! Tunnels behind the whole server.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use daas_core::Secret;
+use daas_core::access::LoggedIn;
+use daas_core::gateway::{Gateway, Guacd, GuacdConfig, Target};
+use daas_core::model::{Endpoint, InstanceId, Protocol};
+use daas_core::session::Settings;
+use daas_server::tunnel::{About, Registry, Tunnel, parse_display, spawn_tunnel};
+use daas_server::websocket::{Origins, accept};
+use daas_server::{Body, Problem, Tunnels};
+use hyper::body::Incoming;
+use hyper::header::ORIGIN;
+use hyper::{Request, Response};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::guacd::{self, VNC_1_6};
+use crate::sockets;
+use crate::support::{Options, Server, within};
+
+/// All tunnels lead to one guacd, without a ticket.
+struct OneGuacd {
+    gateway: Arc<dyn Gateway>,
+    runtime: Handle,
+}
+
+#[async_trait]
+impl Tunnels for OneGuacd {
+    async fn open(
+        &self,
+        mut request: Request<Incoming>,
+        who: LoggedIn,
+    ) -> Result<Response<Body>, Problem> {
+        let origin = request.headers()[ORIGIN].to_str().unwrap().to_owned();
+        let (response, socket) = accept(&mut request, &Origins::new([origin])).unwrap();
+        let tunnel = Tunnel {
+            gateway: self.gateway.clone(),
+            target: Target {
+                protocol: Protocol::Vnc,
+                endpoint: Endpoint {
+                    address: IpAddr::from([10, 1, 2, 3]),
+                    port: 5901,
+                },
+                password: Secret::new("secret".to_owned()),
+                read_only: false,
+            },
+            display: parse_display("").unwrap(),
+            about: About {
+                instance: InstanceId::random(),
+                user: who.user.id,
+                session: who.session.hash,
+            },
+            resize: None,
+            settings: Settings::default(),
+        };
+        drop(spawn_tunnel(&self.runtime, socket, tunnel, Registry::new()));
+        Ok(response.map(|()| Body::empty()))
+    }
+
+    fn count(&self, _: InstanceId) -> usize {
+        0
+    }
+
+    fn total(&self) -> usize {
+        0
+    }
+
+    fn sessions(&self) -> Vec<[u8; 32]> {
+        Vec::new()
+    }
+
+    fn end_session(&self, _: [u8; 32]) {}
+
+    fn end_instance(&self, _: InstanceId) {}
+
+    async fn stop(&self) {}
+}
+
+fn runtime() -> Runtime {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().unwrap()
+}
+
+/// The threads that answer requests have no part in a tunnel once it is open: they may be as
+/// busy as they like, or gone.
+#[tokio::test]
+async fn an_open_tunnel_does_not_need_the_threads_for_requests() {
+    let (own, requests) = (runtime(), runtime());
+    let guacd = guacd::Guacd::start().await;
+    let gateway = Guacd::new(GuacdConfig::new(vec![guacd.address()]));
+    let options = Options {
+        tunnels: Arc::new(OneGuacd {
+            gateway: Arc::new(gateway),
+            runtime: own.handle().clone(),
+        }),
+        ..Options::default()
+    };
+    let server = requests.spawn(Server::start_with(options)).await.unwrap();
+    let cookie = server.log_in("alice").await.cookie.unwrap();
+    let mut head = sockets::head("/api/v1/tunnel");
+    head.retain(|line| !line.starts_with("Host:") && !line.starts_with("Origin:"));
+    head.extend([
+        format!("Host: {}", server.address),
+        format!("Origin: http://{}", server.address),
+        format!("Cookie: {cookie}"),
+    ]);
+    let (stream, answer) = sockets::request(server.address, &head).await;
+    assert!(answer.starts_with("http/1.1 101 "), "{answer}");
+    let mut client = sockets::Client { stream };
+    assert!(client.next().await.text().starts_with("0.,36."));
+    let (mut peer, _) = within(guacd.accept_session(VNC_1_6)).await;
+    requests.shutdown_background();
+    for _ in 0..20 {
+        peer.send(b"4.sync,1.1;").await;
+        assert_eq!(client.next().await.text(), "4.sync,1.1;");
+        client.text("4.sync,1.1;").await;
+        peer.expect(&["sync", "1"]).await;
+    }
+    own.shutdown_background();
+}
