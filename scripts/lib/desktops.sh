@@ -88,8 +88,8 @@ test_desktops() {
     docker image inspect daas/guacd >/dev/null 2>&1 || skip "no guacd"
     port=$(free_port)
     export DAAS_DOCKER__INSTALLATION=try DAAS_DOCKER__RANGE=10.215.0.0/16
-    export DAAS_ADMIN_PASSWORD=try-$RANDOM$RANDOM$RANDOM DAAS_URL=http://127.0.0.1:$port
-    export DAAS_PICTURES=${logs%/*}/test-pictures
+    export DAAS_ADMIN_PASSWORD=try-$RANDOM$RANDOM$RANDOM TEST_URL=http://127.0.0.1:$port
+    export TEST_PICTURES=${logs%/*}/test-pictures
     scripts/demo --port "$port" >"$output" 2>&1 &
     demo=$!
     wait_until_ready "$output" "$demo" || return

@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 pub use query::{InvalidQuery, parse_display};
 pub use registry::{About, OpenTunnel, Registry, Which};
@@ -73,7 +74,9 @@ pub fn spawn_tunnel(
 ) -> JoinHandle<Outcome> {
     // Entered at once, so that a log-out that comes before the upgrade ends it, too.
     let entry = registry.enter(tunnel.about.clone());
-    runtime.spawn(async move {
+    let About { user, instance, .. } = &tunnel.about;
+    let span = tracing::info_span!("tunnel", %user, %instance);
+    let served = async move {
         match upgraded.await {
             Ok(socket) => serve(socket, tunnel, entry).await,
             Err(error) => {
@@ -81,7 +84,8 @@ pub fn spawn_tunnel(
                 Outcome::NotUpgraded(error)
             }
         }
-    })
+    };
+    runtime.spawn(served.instrument(span))
 }
 
 /// Serves a tunnel: tells the browser its id, connects, runs the session, and closes.

@@ -1,5 +1,5 @@
 // How long a launch takes in the browser, from the click to the first picture:
-//   DAAS_URL=… DAAS_ADMIN_PASSWORD=… npm run --silent launches [-- COUNT [SLUG]]
+//   TEST_URL=… DAAS_ADMIN_PASSWORD=… npm run --silent launches [-- COUNT [SLUG]]
 
 import { chromium } from 'playwright-core';
 import { ARGUMENTS, EXECUTABLE } from '../tests/e2e/chromium.mjs';
@@ -28,7 +28,7 @@ async function launch() {
   await page.waitForFunction(drawn, undefined, { polling: 'raf' });
   const took = performance.now() - began;
   const id = page.url().match(/[0-9a-f]{8}-[0-9a-f-]{27}/)?.[0];
-  await page.goto(`${process.env.DAAS_URL}/#/instances`);
+  await page.goto(`${process.env.TEST_URL}/#/instances`);
   await page.getByTestId(`delete-${id}`).click();
   await page.getByTestId('confirm-yes').click();
   await page.getByTestId(`instance-${id}`).waitFor({ state: 'detached' });
@@ -36,7 +36,7 @@ async function launch() {
   return took;
 }
 
-await page.goto(process.env.DAAS_URL);
+await page.goto(process.env.TEST_URL);
 await page.getByTestId('login-name').fill('admin');
 await page.getByTestId('login-password').fill(process.env.DAAS_ADMIN_PASSWORD);
 await page.getByTestId('login-submit').click();

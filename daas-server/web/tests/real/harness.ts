@@ -11,7 +11,7 @@ import { ARGUMENTS, EXECUTABLE } from '../e2e/chromium.mjs';
 const run = promisify(execFile);
 
 export const PATIENCE_MS = 30_000;
-const PICTURES = process.env['DAAS_PICTURES'] ?? fileURLToPath(new URL('../../test-results/real', import.meta.url));
+const PICTURES = process.env['TEST_PICTURES'] ?? fileURLToPath(new URL('../../test-results/real', import.meta.url));
 
 function needed(name: string): string {
   const value = process.env[name];
@@ -19,7 +19,7 @@ function needed(name: string): string {
   return value;
 }
 
-export const URL_OF_SERVER = needed('DAAS_URL');
+export const URL_OF_SERVER = needed('TEST_URL');
 export const PASSWORD = needed('DAAS_ADMIN_PASSWORD');
 const INSTALLATION = needed('DAAS_DOCKER__INSTALLATION');
 
