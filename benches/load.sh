@@ -10,10 +10,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-command -v node > /dev/null && command -v npm > /dev/null || {
+if ! command -v node > /dev/null || ! command -v npm > /dev/null; then
     echo "load.sh: Node and npm are needed for guacamole-lite" >&2
     exit 1
-}
+fi
 npm ci --prefix benches/load --no-audit --no-fund --silent
 cargo build --quiet --release -p benches --features load --bins
 
