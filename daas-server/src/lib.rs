@@ -17,6 +17,7 @@ mod page;
 mod run;
 mod services;
 mod steps;
+pub mod threads;
 pub mod tunnel;
 mod tunnels;
 pub mod websocket;

@@ -12,7 +12,7 @@ use daas_core::storage::{Sqlite, Store};
 use daas_core::{Secret, chain};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
@@ -20,12 +20,10 @@ use crate::http::{Limits, serve};
 use crate::open_tunnels::OpenTunnels;
 use crate::services::{Parts, Services, Settings};
 use crate::tunnel::Registry;
-use crate::{backend, check, log};
+use crate::{backend, check, log, threads};
 
 /// Name of the first user.
 const ADMIN: &str = "admin";
-/// Threads that may block: SQLite has five at most, password hashes two.
-const BLOCKING_THREADS: usize = 8;
 
 /// Why the server does not start.
 #[derive(Debug, Error)]
@@ -61,8 +59,8 @@ pub enum RunError {
 pub fn run(config: &Config, admin_password: Option<Secret<String>>) -> Result<(), RunError> {
     log::begin(&config.log)?;
     // Tunnels have threads of their own, so that nothing else makes a desktop stutter.
-    let tunnels = runtime("daas-tunnel", config.tunnel.threads)?;
-    let api = runtime("daas-api", config.server.threads)?;
+    let tunnels = threads::for_tunnels(config.tunnel.threads)?;
+    let api = threads::for_requests(config.server.threads)?;
     let ended = api.block_on(run_here(config, admin_password, tunnels.handle().clone()));
     // What still blocks a thread is not waited for.
     api.shutdown_background();
@@ -80,15 +78,6 @@ pub fn run_check(config: &Config) -> Result<bool, RunError> {
     let (text, good) = runtime.block_on(check::check(config, &*hypervisor));
     print!("{text}");
     Ok(good)
-}
-
-fn runtime(name: &str, threads: usize) -> io::Result<Runtime> {
-    Builder::new_multi_thread()
-        .thread_name(name)
-        .worker_threads(threads)
-        .max_blocking_threads(BLOCKING_THREADS)
-        .enable_all()
-        .build()
 }
 
 async fn run_here(

@@ -41,7 +41,7 @@ docker_wait() {
         kill -0 "$docker_started" 2> /dev/null || break
         sleep 0.5
     done
-    docker_say "the engine does not start: $(tail -n 1 "$docker_log")"
+    docker_say "the engine does not start: $(tail -n 5 "$docker_log")"
     docker_down
     return 1
 }
@@ -58,5 +58,6 @@ docker_down() {
         kill -0 "$docker_started" 2> /dev/null || break
         sleep 0.5
     done
+    rm -f "$docker_log"
     docker_started=
 }

@@ -14,6 +14,7 @@
 use std::env;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,12 +30,12 @@ use daas_core::session::StopReason;
 use daas_core::storage::{Sqlite, Store};
 use daas_server::tunnel::{About, Registry, Tunnel, Which, parse_display, spawn_tunnel};
 use daas_server::websocket::{Origins, accept};
-use daas_server::{Body, Limits, Parts, Problem, Services, Settings, Tunnels};
+use daas_server::{Body, Limits, Parts, Problem, Services, Settings, Tunnels, threads};
 use hyper::body::Incoming;
 use hyper::header::ORIGIN;
 use hyper::{Request, Response, StatusCode};
 use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::Handle;
 
 #[allow(
     dead_code,
@@ -59,17 +60,10 @@ struct OneGuacd {
 
 fn main() -> Result<()> {
     let guacd: SocketAddr = env::args().nth(1).ok_or("which guacd?")?.parse()?;
-    let tunnels = runtime("daas-tunnel", None)?;
-    let http = runtime("daas-api", Some(HTTP_THREADS))?;
+    let processors = available_parallelism().map_or(2, usize::from);
+    let tunnels = threads::for_tunnels(processors)?;
+    let http = threads::for_requests(HTTP_THREADS)?;
     http.block_on(serve(guacd, tunnels.handle().clone()))
-}
-
-fn runtime(name: &str, threads: Option<usize>) -> std::io::Result<Runtime> {
-    let mut builder = Builder::new_multi_thread();
-    if let Some(threads) = threads {
-        builder.worker_threads(threads);
-    }
-    builder.thread_name(name).enable_all().build()
 }
 
 async fn serve(guacd: SocketAddr, runtime: Handle) -> Result<()> {
