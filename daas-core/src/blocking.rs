@@ -4,10 +4,13 @@
 //! (password hashes) run here and nowhere else. A gate has a number of permits: so many
 //! calls run at a time, the others wait without holding a thread.
 
-use std::sync::Arc;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 
 use thiserror::Error;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task;
 
 /// Why a blocking call has no answer.
@@ -26,6 +29,18 @@ pub enum BlockingError {
 #[derive(Clone, Debug)]
 pub struct Gate {
     permits: Arc<Semaphore>,
+    threads: Threads,
+}
+
+type Call = Box<dyn FnOnce() + Send>;
+
+/// Where calls run.
+#[derive(Clone, Debug)]
+enum Threads {
+    /// On those of the present runtime.
+    Shared,
+    /// On some of its own; they end with the last gate.
+    Own(mpsc::Sender<Call>),
 }
 
 impl Gate {
@@ -33,8 +48,30 @@ impl Gate {
     #[must_use]
     pub fn new(permits: usize) -> Self {
         Self {
-            permits: Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS))),
+            permits: permits_of(permits),
+            threads: Threads::Shared,
         }
+    }
+
+    /// A gate for computations that give way to everything else: it has threads of its own,
+    /// which run only on processors that nobody else wants (`SCHED_IDLE` of Linux; elsewhere
+    /// they are like all others). A low priority would not do: a thread that wakes up still
+    /// waits for some milliseconds until one of low priority has used up its slice.
+    ///
+    /// # Errors
+    /// Where the operating system gives no more threads.
+    pub fn in_the_background(permits: usize, name: &str) -> io::Result<Self> {
+        let (calls, waiting) = mpsc::channel::<Call>();
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..permits.max(1) {
+            let waiting = Arc::clone(&waiting);
+            let thread = thread::Builder::new().name(name.to_owned());
+            drop(thread.spawn(move || work_off(&waiting))?);
+        }
+        Ok(Self {
+            permits: permits_of(permits),
+            threads: Threads::Own(calls),
+        })
     }
 
     /// Runs a call on a thread that may block, once a permit is free.
@@ -53,18 +90,15 @@ impl Gate {
             .acquire_owned()
             .await
             .map_err(|_| BlockingError::Closed)?;
-        let task = task::spawn_blocking(move || {
+        let call = move || {
             // Held by the call, not by who waits for it.
             let _permit = permit;
             call()
-        });
-        task.await.map_err(|error| {
-            if error.is_panic() {
-                BlockingError::Panicked
-            } else {
-                BlockingError::Closed
-            }
-        })
+        };
+        match &self.threads {
+            Threads::Shared => shared(call).await,
+            Threads::Own(calls) => own(calls, call).await,
+        }
     }
 
     /// Refuses calls from now on, also those that wait for a permit.
@@ -72,6 +106,69 @@ impl Gate {
         self.permits.close();
     }
 }
+
+fn permits_of(permits: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)))
+}
+
+async fn shared<T: Send + 'static>(
+    call: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, BlockingError> {
+    task::spawn_blocking(call).await.map_err(|error| {
+        if error.is_panic() {
+            BlockingError::Panicked
+        } else {
+            BlockingError::Closed
+        }
+    })
+}
+
+async fn own<T: Send + 'static>(
+    calls: &mpsc::Sender<Call>,
+    call: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, BlockingError> {
+    let (answer, answered) = oneshot::channel();
+    let call = Box::new(move || {
+        // Without an answer whoever waits knows of the panic; nobody may be waiting.
+        if let Ok(value) = catch_unwind(AssertUnwindSafe(call)) {
+            drop(answer.send(value));
+        }
+    });
+    calls.send(call).map_err(|_| BlockingError::Closed)?;
+    answered.await.map_err(|_| BlockingError::Panicked)
+}
+
+/// Runs one call after the other until there is no gate any more.
+fn work_off(waiting: &Mutex<mpsc::Receiver<Call>>) {
+    give_way();
+    loop {
+        let call = waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv();
+        match call {
+            Ok(call) => call(),
+            Err(mpsc::RecvError) => return,
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn give_way() {
+    use thread_priority::{
+        NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+        set_thread_priority_and_policy, thread_native_id,
+    };
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    if let Err(error) =
+        set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy)
+    {
+        tracing::debug!(?error, "the policy of a thread stays");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn give_way() {}
 
 #[cfg(test)]
 mod tests {
@@ -81,9 +178,35 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
     use std::sync::mpsc;
 
+    fn gates(permits: usize) -> [Gate; 2] {
+        [
+            Gate::new(permits),
+            Gate::in_the_background(permits, "test").unwrap(),
+        ]
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_background_gives_way() {
+        // The 41st field of stat is the policy (proc(5)); 5 is SCHED_IDLE (sched(7)).
+        let policy = || {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            let (_, fields) = stat.rsplit_once(") ").unwrap();
+            fields.split(' ').nth(38).unwrap().to_owned()
+        };
+        let [shared, own] = gates(1);
+        assert_eq!(shared.run(policy).await.unwrap(), "0");
+        assert_eq!(own.run(policy).await.unwrap(), "5");
+    }
+
     #[tokio::test]
     async fn no_more_calls_run_than_there_are_permits() {
-        let gate = Gate::new(2);
+        for gate in gates(2) {
+            no_more_than_two(gate).await;
+        }
+    }
+
+    async fn no_more_than_two(gate: Gate) {
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let calls: Vec<_> = (0..16)
             .map(|_| {
@@ -106,7 +229,12 @@ mod tests {
 
     #[tokio::test]
     async fn an_abandoned_call_keeps_its_permit() {
-        let gate = Gate::new(1);
+        for gate in gates(1) {
+            abandoned(gate).await;
+        }
+    }
+
+    async fn abandoned(gate: Gate) {
         let (started, has_started) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
         let abandoned = tokio::spawn({
@@ -130,7 +258,12 @@ mod tests {
 
     #[tokio::test]
     async fn panics_and_closing_are_told_apart() {
-        let gate = Gate::new(1);
+        for gate in gates(1) {
+            panics_and_closes(gate).await;
+        }
+    }
+
+    async fn panics_and_closes(gate: Gate) {
         let panicked = gate.run(|| std::panic::resume_unwind(Box::new(()))).await;
         assert!(matches!(panicked, Err(BlockingError::Panicked)));
         assert!(gate.run(|| ()).await.is_ok());

@@ -61,9 +61,9 @@ impl Passwords {
     /// Ready to hash.
     ///
     /// # Errors
-    /// Where the operating system gives no random bits.
+    /// Where the operating system gives no random bits or no threads.
     pub async fn new() -> Result<Self> {
-        let gate = Gate::new(AT_ONCE);
+        let gate = Gate::in_the_background(AT_ONCE, "daas-hash").map_err(no_threads)?;
         let nobody = gate.run(|| hash("nobody's password")).await;
         Ok(Self {
             nobody: nobody.map_err(blocked)??,
@@ -98,6 +98,14 @@ impl Passwords {
             .run(move || verify(password.expose(), &hash))
             .await;
         Ok(right.map_err(blocked)? && known)
+    }
+}
+
+fn no_threads(error: std::io::Error) -> CoreError {
+    CoreError::Unavailable {
+        backend: "argon2",
+        operation: "starting threads",
+        source: Some(error.into()),
     }
 }
 
