@@ -7,7 +7,7 @@
 //!
 //! Connections, routes, log-in, storage, upgrade, session and threads are those of the
 //! server; the hypervisor is that of its tests, and there are no desktops. The one user is
-//! `load`, whose password is [`PASSWORD`](benches::load::PASSWORD).
+//! `load`, whose password is [`PASSWORD`].
 
 #![forbid(unsafe_code)]
 

@@ -2,10 +2,13 @@
 //! becomes of those before.
 
 use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -47,26 +50,28 @@ async fn ask(address: SocketAddr, what: &str, more: &str) -> Result<String> {
     }
 }
 
-/// So many requests a second; they end when this is dropped.
+/// So many requests a second, from a thread of their own so that they do not delay the
+/// clients that are measured; they end when this is dropped.
 pub(super) struct Requests {
-    _tasks: JoinSet<()>,
+    _end: oneshot::Sender<()>,
 }
 
 impl Requests {
     pub(super) async fn start(address: SocketAddr, reads: u32, log_ins: u32) -> Result<Self> {
         let cookie = log_in(address).await?;
-        let mut tasks = JoinSet::new();
-        if reads > 0 {
-            tasks.spawn(repeat(reads, move || {
-                read_catalogue(address, cookie.clone())
-            }));
-        }
-        if log_ins > 0 {
-            tasks.spawn(repeat(log_ins, move || async move {
-                log_in(address).await.map(drop)
-            }));
-        }
-        Ok(Self { _tasks: tasks })
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (end, ended) = oneshot::channel::<()>();
+        let thread = thread::Builder::new().name("requests".to_owned());
+        thread.spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = repeat(reads, || read_catalogue(address, cookie.clone())) => {}
+                    () = repeat(log_ins, || async move { log_in(address).await.map(drop) }) => {}
+                    _ = ended => {}
+                }
+            });
+        })?;
+        Ok(Self { _end: end })
     }
 }
 
@@ -74,6 +79,9 @@ async fn repeat<F>(per_second: u32, request: impl Fn() -> F)
 where
     F: Future<Output = Result<()>> + Send + 'static,
 {
+    if per_second == 0 {
+        return std::future::pending().await;
+    }
     let mut ticks = interval(Duration::from_secs(1) / per_second);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut running = JoinSet::new();

@@ -5,6 +5,7 @@ import { chromium } from 'playwright-core';
 import { ARGUMENTS, EXECUTABLE } from '../tests/e2e/chromium.mjs';
 
 const [count = '10', slug = 'desktop'] = process.argv.slice(2);
+const { TEST_URL: url = 'http://127.0.0.1:8080', DAAS_ADMIN_PASSWORD: password = '' } = process.env;
 const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS });
 const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
 page.setDefaultTimeout(30_000);
@@ -12,9 +13,12 @@ page.setDefaultTimeout(30_000);
 /** More than a few colours: somebody has drawn. */
 const drawn = () => {
   const colours = new Set();
-  for (const canvas of document.querySelectorAll('[data-testid=viewer-canvas] canvas')) {
-    if (!canvas.width || !canvas.height) continue;
-    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  /** @type {NodeListOf<HTMLCanvasElement>} */
+  const canvases = document.querySelectorAll('[data-testid=viewer-canvas] canvas');
+  for (const canvas of canvases) {
+    const context = canvas.getContext('2d');
+    if (!context || !canvas.width || !canvas.height) continue;
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
     const pixels = new Uint32Array(data.buffer);
     for (let at = 0; at < pixels.length; at += 97) colours.add(pixels[at]);
   }
@@ -28,7 +32,7 @@ async function launch() {
   await page.waitForFunction(drawn, undefined, { polling: 'raf' });
   const took = performance.now() - began;
   const id = page.url().match(/[0-9a-f]{8}-[0-9a-f-]{27}/)?.[0];
-  await page.goto(`${process.env.TEST_URL}/#/instances`);
+  await page.goto(`${url}/#/instances`);
   await page.getByTestId(`delete-${id}`).click();
   await page.getByTestId('confirm-yes').click();
   await page.getByTestId(`instance-${id}`).waitFor({ state: 'detached' });
@@ -36,9 +40,9 @@ async function launch() {
   return took;
 }
 
-await page.goto(process.env.TEST_URL);
+await page.goto(url);
 await page.getByTestId('login-name').fill('admin');
-await page.getByTestId('login-password').fill(process.env.DAAS_ADMIN_PASSWORD);
+await page.getByTestId('login-password').fill(password);
 await page.getByTestId('login-submit').click();
 const times = [];
 for (let n = 0; n < Number(count); n += 1) times.push(await launch());
