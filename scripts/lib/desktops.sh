@@ -1,11 +1,6 @@
 # The page, and desktops with a real engine, guacd and browser. Sourced by scripts/test.
 # shellcheck shell=bash disable=SC2154
 
-start_engine() {
-    docker_up $$ || skip "no Docker engine, and none can be started"
-    docker version --format 'Docker {{.Server.Version}}'
-}
-
 need_engine() {
     docker_answers || skip "no Docker engine"
 }
