@@ -2,21 +2,19 @@
 //! here and by nobody else, and the registry knows what is open.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use daas_core::access::{Access, LoggedIn, Token};
 use daas_core::gateway::{Display, Gateway, Status, Target};
 use daas_core::hypervisor::Hypervisor;
 use daas_core::model::{InstanceId, InstanceState, Timestamp};
-use daas_core::session::{Settings, StopReason, farewell};
+use daas_core::session::{Settings, farewell};
 use daas_core::storage::Store;
 use daas_core::{Error, chain};
 use hyper::body::Incoming;
 use hyper::header::ORIGIN;
 use hyper::{Request, Response};
 use tokio::runtime::Handle;
-use tokio::time::timeout;
 
 use crate::http::{Body, Problem};
 use crate::tunnel::{About, Registry, Resize, Tunnel, Which, parse_display, spawn_tunnel};
@@ -25,8 +23,6 @@ use crate::websocket::{Origins, Refusal, accept};
 
 /// Most tunnels of one person.
 const TUNNELS_MAX: usize = 32;
-/// Time for viewers to be told that the server ends.
-const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Opens tunnels, and knows those that are open.
 pub(crate) struct OpenTunnels {
@@ -169,31 +165,7 @@ impl Tunnels for OpenTunnels {
         Ok(response.map(|()| Body::empty()))
     }
 
-    fn count(&self, instance: InstanceId) -> usize {
-        self.registry.count(Which::Instance(instance))
-    }
-
-    fn total(&self) -> usize {
-        self.registry.count(Which::All)
-    }
-
-    fn sessions(&self) -> Vec<[u8; 32]> {
-        self.registry.sessions()
-    }
-
-    fn end_session(&self, session: [u8; 32]) {
-        self.registry
-            .close(Which::Session(session), StopReason::LoggedOut);
-    }
-
-    fn end_instance(&self, instance: InstanceId) {
-        self.registry
-            .close(Which::Instance(instance), StopReason::InstanceStopped);
-    }
-
-    async fn stop(&self) {
-        self.registry.close(Which::All, StopReason::ShuttingDown);
-        let told = timeout(FAREWELL, self.registry.wait_for_none(Which::All));
-        drop(told.await);
+    fn registry(&self) -> &Registry {
+        &self.registry
     }
 }

@@ -1,15 +1,23 @@
 //! What the rest of the server asks of open tunnels.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use daas_core::access::LoggedIn;
 use daas_core::model::InstanceId;
+use daas_core::session::StopReason;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
 use hyper::{Request, Response, StatusCode};
+use tokio::time::timeout;
 
 use crate::http::{Body, Problem};
+use crate::tunnel::{Registry, Which};
 
-/// Opens tunnels and knows those that are open.
+/// Time for viewers to be told that the server ends.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Opens tunnels; those that are open are in its registry.
 #[async_trait]
 pub trait Tunnels: Send + Sync + 'static {
     /// Answers `GET /api/v1/tunnel`. Session and origin were checked; the ticket was not.
@@ -18,24 +26,48 @@ pub trait Tunnels: Send + Sync + 'static {
         request: Request<Incoming>,
         who: LoggedIn,
     ) -> Result<Response<Body>, Problem>;
+    /// All that are open.
+    fn registry(&self) -> &Registry;
+
     /// How many look at an instance.
-    fn count(&self, instance: InstanceId) -> usize;
+    fn count(&self, instance: InstanceId) -> usize {
+        self.registry().count(Which::Instance(instance))
+    }
+
     /// How many are open.
-    fn total(&self) -> usize;
+    fn total(&self) -> usize {
+        self.registry().count(Which::All)
+    }
+
     /// The sessions (by hash) that have one open: they are in use, though they ask for
     /// nothing else.
-    fn sessions(&self) -> Vec<[u8; 32]>;
+    fn sessions(&self) -> Vec<[u8; 32]> {
+        self.registry().sessions()
+    }
+
     /// Ends those of a session, as it was logged out.
-    fn end_session(&self, session: [u8; 32]);
+    fn end_session(&self, session: [u8; 32]) {
+        let which = Which::Session(session);
+        self.registry().close(which, StopReason::LoggedOut);
+    }
+
     /// Ends those of an instance, as it is to stop.
-    fn end_instance(&self, instance: InstanceId);
+    fn end_instance(&self, instance: InstanceId) {
+        let which = Which::Instance(instance);
+        self.registry().close(which, StopReason::InstanceStopped);
+    }
+
     /// Tells all viewers that the server ends, and ends them; within a few seconds.
-    async fn stop(&self);
+    async fn stop(&self) {
+        self.registry().close(Which::All, StopReason::ShuttingDown);
+        let told = timeout(FAREWELL, self.registry().wait_for_none(Which::All));
+        drop(told.await);
+    }
 }
 
 /// A server without tunnels.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoTunnels;
+#[derive(Clone, Debug, Default)]
+pub struct NoTunnels(Registry);
 
 #[async_trait]
 impl Tunnels for NoTunnels {
@@ -59,21 +91,7 @@ impl Tunnels for NoTunnels {
         Ok(response)
     }
 
-    fn count(&self, _: InstanceId) -> usize {
-        0
+    fn registry(&self) -> &Registry {
+        &self.0
     }
-
-    fn total(&self) -> usize {
-        0
-    }
-
-    fn sessions(&self) -> Vec<[u8; 32]> {
-        Vec::new()
-    }
-
-    fn end_session(&self, _: [u8; 32]) {}
-
-    fn end_instance(&self, _: InstanceId) {}
-
-    async fn stop(&self) {}
 }

@@ -82,10 +82,6 @@ smoke_benches() {
     cargo bench -p benches --benches -- --test
 }
 
-smoke_load() {
-    benches/load.sh --smoke
-}
-
 # depends_on PACKAGE WORD OPTION...: whether a package is in the dependencies of another.
 depends_on() {
     cargo tree -p "$1" --prefix none "${@:3}" | grep "^$2 " >/dev/null

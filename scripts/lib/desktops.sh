@@ -16,14 +16,6 @@ build_guacd() {
     scripts/images --only guacd || skip "guacd can be had neither from a registry nor from Debian"
 }
 
-build_page() {
-    page_up
-}
-
-check_page() {
-    page_npm run --silent check
-}
-
 # Runs tests of the page, and ends with the line that is counted: vitest NAME ARGUMENT...
 vitest() {
     local report=$logs/../vitest-$1.json status=0
@@ -37,10 +29,6 @@ vitest() {
         console.log(`test result: ${failed ? "FAILED" : "ok"}. ${passed} passed; ${failed} failed; ${rest} ignored;`);
         process.exit(passed > 0 ? 0 : 1);' "$report"
     return "$status"
-}
-
-test_page() {
-    vitest page
 }
 
 test_page_in_browser() {

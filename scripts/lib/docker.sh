@@ -1,10 +1,12 @@
 #!/bin/bash
 # Functions around the Docker engine, to be sourced by bash.
 #
-#   docker_up [PID]   sees to it that the engine answers: installs it if need be (Debian and
-#                     Ubuntu, as root) and starts it if its socket is silent. With a PID it
-#                     stops the engine again when that process has ended.
-#   docker_down       stops the engine, if docker_up of this shell started it.
+#   docker_up    sees to it that the engine answers: installs it if need be (Debian and
+#                Ubuntu, as root) and starts it if its socket is silent
+#   docker_down  stops the engine, if docker_up of this shell started it
+
+# shellcheck source=scripts/lib/apt.sh
+source "${BASH_SOURCE[0]%/*}/apt.sh"
 
 docker_say() { echo "docker: $*" >&2; }
 
@@ -12,13 +14,7 @@ docker_answers() { timeout 10 docker version --format '{{.Server.Version}}' > /d
 
 docker_install() {
     command -v docker > /dev/null && command -v dockerd > /dev/null && return
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
-        docker_say "not installed, and only root of Debian or Ubuntu can install it here"
-        return 1
-    fi
-    docker_say "installing the engine (docker.io)"
-    apt-get update -qq \
-        && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq docker.io > /dev/null
+    apt_install "the Docker engine" docker.io
 }
 
 docker_up() {
@@ -30,8 +26,7 @@ docker_up() {
     docker_say "starting the engine, its log is $docker_log"
     setsid dockerd > "$docker_log" 2>&1 < /dev/null &
     docker_started=$!
-    docker_wait || return
-    [ -z "${1:-}" ] || docker_watch "$1" > /dev/null 2>&1 < /dev/null &
+    docker_wait
 }
 
 # Waits until the engine that was started answers, for at most half a minute.
@@ -44,11 +39,6 @@ docker_wait() {
     docker_say "the engine does not start: $(tail -n 5 "$docker_log")"
     docker_down
     return 1
-}
-
-docker_watch() {
-    while kill -0 "$1" 2> /dev/null; do sleep 1; done
-    docker_down
 }
 
 docker_down() {

@@ -4,6 +4,9 @@
 #   page_up      builds daas-server/web/dist, unless that was done from the same files
 #   page_npm     runs npm there, with a Node that is new enough
 
+# shellcheck source=scripts/lib/apt.sh
+source "${BASH_SOURCE[0]%/*}/apt.sh"
+
 page_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../daas-server/web" && pwd)
 
 page_say() { echo "page: $*" >&2; }
@@ -15,13 +18,7 @@ page_node_fits() {
 
 page_install() {
     command -v node > /dev/null && command -v npm > /dev/null && return
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
-        page_say "Node is not installed, and only root of Debian or Ubuntu can install it here"
-        return 1
-    fi
-    page_say "installing Node"
-    apt-get update -qq \
-        && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm > /dev/null
+    apt_install Node --no-install-recommends nodejs npm
 }
 
 # Where the distribution's Node is too old, npm brings a newer one into its cache.

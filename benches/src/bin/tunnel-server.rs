@@ -23,12 +23,9 @@ use daas_core::Secret;
 use daas_core::access::{Access, AccessConfig, LoggedIn, Passwords};
 use daas_core::gateway::{Gateway, Guacd, GuacdConfig, Target};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
-use daas_core::model::{
-    App, AppId, AppKind, Endpoint, InstanceId, Protocol, Resources, Role, Timestamp, User, UserId,
-};
-use daas_core::session::StopReason;
+use daas_core::model::{Endpoint, InstanceId, Protocol, Role, Timestamp, User, UserId};
 use daas_core::storage::{Sqlite, Store};
-use daas_server::tunnel::{About, Registry, Tunnel, Which, parse_display, spawn_tunnel};
+use daas_server::tunnel::{About, Registry, Tunnel, parse_display, spawn_tunnel};
 use daas_server::websocket::{Origins, accept};
 use daas_server::{Body, Limits, Parts, Problem, Services, Settings, Tunnels, threads};
 use hyper::body::Incoming;
@@ -45,6 +42,9 @@ use tokio::runtime::Handle;
 #[allow(clippy::unwrap_used, reason = "a failed test may panic")]
 #[path = "../../../daas-server/tests/server/support/fake.rs"]
 mod fake;
+#[allow(unreachable_pub, reason = "it is made for tests")]
+#[path = "../../../daas-server/tests/server/support/fixtures.rs"]
+mod fixtures;
 
 /// Threads for HTTP, as by default in daas-server.
 const HTTP_THREADS: usize = 2;
@@ -106,7 +106,6 @@ async fn serve(guacd: SocketAddr, runtime: Handle) -> Result<()> {
 }
 
 async fn fill(store: &dyn Store, passwords: &Passwords) -> Result<()> {
-    let now = Timestamp::now();
     let password = Secret::new(PASSWORD.to_owned());
     let user = User {
         id: UserId::random(),
@@ -114,32 +113,13 @@ async fn fill(store: &dyn Store, passwords: &Passwords) -> Result<()> {
         role: Role::User,
         password_hash: passwords.hash(password).await?,
         disabled: false,
-        created_at: now,
+        created_at: Timestamp::now(),
     };
     store.add_user(user).await?;
     for slug in APPS {
-        store.put_app(app(slug, now)).await?;
+        store.put_app(fixtures::app(slug)).await?;
     }
     Ok(())
-}
-
-fn app(slug: &str, created_at: Timestamp) -> App {
-    App {
-        id: AppId::random(),
-        slug: slug.to_owned(),
-        name: slug.to_uppercase(),
-        description: "An application".to_owned(),
-        icon: slug.to_owned(),
-        kind: AppKind::Desktop,
-        image: format!("daas/{slug}"),
-        protocol: Protocol::Vnc,
-        port: 5901,
-        resources: Resources {
-            cpu_millis: 1000,
-            memory_mib: 512,
-        },
-        created_at,
-    }
 }
 
 impl OneGuacd {
@@ -189,27 +169,7 @@ impl Tunnels for OneGuacd {
         Ok(response.map(|()| Body::empty()))
     }
 
-    fn count(&self, instance: InstanceId) -> usize {
-        self.registry.count(Which::Instance(instance))
+    fn registry(&self) -> &Registry {
+        &self.registry
     }
-
-    fn total(&self) -> usize {
-        self.registry.count(Which::All)
-    }
-
-    fn sessions(&self) -> Vec<[u8; 32]> {
-        self.registry.sessions()
-    }
-
-    fn end_session(&self, session: [u8; 32]) {
-        let which = Which::Session(session);
-        self.registry.close(which, StopReason::LoggedOut);
-    }
-
-    fn end_instance(&self, instance: InstanceId) {
-        let which = Which::Instance(instance);
-        self.registry.close(which, StopReason::InstanceStopped);
-    }
-
-    async fn stop(&self) {}
 }

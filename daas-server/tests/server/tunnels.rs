@@ -24,6 +24,7 @@ use crate::support::{Options, Server, within};
 /// All tunnels lead to one guacd, without a ticket.
 struct OneGuacd {
     gateway: Arc<dyn Gateway>,
+    registry: Registry,
     runtime: Handle,
 }
 
@@ -56,27 +57,14 @@ impl Tunnels for OneGuacd {
             resize: None,
             settings: Settings::default(),
         };
-        drop(spawn_tunnel(&self.runtime, socket, tunnel, Registry::new()));
+        let registry = self.registry.clone();
+        drop(spawn_tunnel(&self.runtime, socket, tunnel, registry));
         Ok(response.map(|()| Body::empty()))
     }
 
-    fn count(&self, _: InstanceId) -> usize {
-        0
+    fn registry(&self) -> &Registry {
+        &self.registry
     }
-
-    fn total(&self) -> usize {
-        0
-    }
-
-    fn sessions(&self) -> Vec<[u8; 32]> {
-        Vec::new()
-    }
-
-    fn end_session(&self, _: [u8; 32]) {}
-
-    fn end_instance(&self, _: InstanceId) {}
-
-    async fn stop(&self) {}
 }
 
 fn runtime() -> Runtime {
@@ -94,6 +82,7 @@ async fn an_open_tunnel_does_not_need_the_threads_for_requests() {
     let options = Options {
         tunnels: Arc::new(OneGuacd {
             gateway: Arc::new(gateway),
+            registry: Registry::new(),
             runtime: own.handle().clone(),
         }),
         ..Options::default()

@@ -3,33 +3,29 @@
 
 import { chromium } from 'playwright-core';
 import { ARGUMENTS, EXECUTABLE } from '../tests/e2e/chromium.mjs';
+import { colours } from '../tests/real/colours.mjs';
 
 const [count = '10', slug = 'desktop'] = process.argv.slice(2);
 const { TEST_URL: url = 'http://127.0.0.1:8080', DAAS_ADMIN_PASSWORD: password = '' } = process.env;
+const PATIENCE_MS = 30_000;
+
 const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS });
 const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-page.setDefaultTimeout(30_000);
+page.setDefaultTimeout(PATIENCE_MS);
 
-/** More than a few colours: somebody has drawn. */
-const drawn = () => {
-  const colours = new Set();
-  /** @type {NodeListOf<HTMLCanvasElement>} */
-  const canvases = document.querySelectorAll('[data-testid=viewer-canvas] canvas');
-  for (const canvas of canvases) {
-    const context = canvas.getContext('2d');
-    if (!context || !canvas.width || !canvas.height) continue;
-    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-    const pixels = new Uint32Array(data.buffer);
-    for (let at = 0; at < pixels.length; at += 97) colours.add(pixels[at]);
+/** More than one colour: somebody has drawn. */
+async function picture() {
+  for (const end = performance.now() + PATIENCE_MS; (await page.evaluate(colours)) <= 1; ) {
+    if (performance.now() > end) throw new Error('there is no picture');
+    await page.evaluate(() => new Promise(requestAnimationFrame));
   }
-  return colours.size > 1;
-};
+}
 
 async function launch() {
   const began = performance.now();
   await page.getByTestId(`launch-${slug}`).click();
   await page.locator('[data-testid=reconnect-state][data-phase=connected]').waitFor();
-  await page.waitForFunction(drawn, undefined, { polling: 'raf' });
+  await picture();
   const took = performance.now() - began;
   const id = page.url().match(/[0-9a-f]{8}-[0-9a-f-]{27}/)?.[0];
   await page.goto(`${url}/#/instances`);

@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod fake;
+pub mod fixtures;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use daas_core::Secret;
 use daas_core::access::{Access, AccessConfig, Passwords};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
-use daas_core::model::{App, AppId, AppKind, Protocol, Resources, Role, Timestamp, User, UserId};
+use daas_core::model::{AppId, Role, Timestamp, User, UserId};
 use daas_core::storage::{Sqlite, Store};
 use daas_server::{Limits, NoTunnels, Parts, Services, Settings, Tunnels};
 use tokio::net::TcpListener;
@@ -70,27 +71,8 @@ impl Default for Options {
                 ..LifecycleConfig::default()
             },
             access: AccessConfig::default(),
-            tunnels: Arc::new(NoTunnels),
+            tunnels: Arc::new(NoTunnels::default()),
         }
-    }
-}
-
-fn app(slug: &str) -> App {
-    App {
-        id: AppId::random(),
-        slug: slug.to_owned(),
-        name: slug.to_uppercase(),
-        description: "An application".to_owned(),
-        icon: slug.to_owned(),
-        kind: AppKind::Desktop,
-        image: format!("daas/{slug}"),
-        protocol: Protocol::Vnc,
-        port: 5901,
-        resources: Resources {
-            cpu_millis: 1000,
-            memory_mib: 512,
-        },
-        created_at: Timestamp::now(),
     }
 }
 
@@ -126,7 +108,7 @@ impl Server {
         add_user(&*store, &passwords, "admin", Role::Admin).await;
         let mut apps = Vec::new();
         for slug in ["desktop", "editor", "retired"] {
-            apps.push(store.put_app(app(slug)).await.unwrap());
+            apps.push(store.put_app(fixtures::app(slug)).await.unwrap());
         }
         let fake = Arc::new(Fake::with_images(["daas/desktop"]));
         let lifecycle = Lifecycle::new(store.clone(), fake.clone(), options.lifecycle);

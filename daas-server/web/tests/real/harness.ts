@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { ARGUMENTS, EXECUTABLE } from '../e2e/chromium.mjs';
+import { colours } from './colours.mjs';
 
 const run = promisify(execFile);
 
@@ -96,18 +97,8 @@ export class Visit {
     await this.page.locator(`[data-testid=reconnect-state][data-phase=${wanted}]`).waitFor();
   }
 
-  /** How many colours the picture has, of a few thousand points of it. */
   async colours(): Promise<number> {
-    return this.page.evaluate(() => {
-      const colours = new Set<number>();
-      for (const canvas of document.querySelectorAll<HTMLCanvasElement>('[data-testid=viewer-canvas] canvas')) {
-        const context = canvas.getContext('2d');
-        if (!context || canvas.width === 0 || canvas.height === 0) continue;
-        const pixels = new Uint32Array(context.getImageData(0, 0, canvas.width, canvas.height).data.buffer);
-        for (let at = 0; at < pixels.length; at += 97) colours.add(pixels[at] ?? 0);
-      }
-      return colours.size;
-    });
+    return this.page.evaluate(colours);
   }
 
   /** Until the picture is one: a canvas that nobody drew on has one colour. */

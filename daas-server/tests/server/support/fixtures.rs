@@ -1,0 +1,23 @@
+//! What a store is filled with.
+
+use daas_core::model::{App, AppId, AppKind, Protocol, Resources, Timestamp};
+
+/// An application in a container that is shown by VNC.
+pub fn app(slug: &str) -> App {
+    App {
+        id: AppId::random(),
+        slug: slug.to_owned(),
+        name: slug.to_uppercase(),
+        description: "An application".to_owned(),
+        icon: slug.to_owned(),
+        kind: AppKind::Desktop,
+        image: format!("daas/{slug}"),
+        protocol: Protocol::Vnc,
+        port: 5901,
+        resources: Resources {
+            cpu_millis: 1000,
+            memory_mib: 512,
+        },
+        created_at: Timestamp::now(),
+    }
+}
