@@ -80,7 +80,7 @@ impl Place {
 
     /// A desktop, once it is complete.
     fn desktop(&mut self) -> Desktop {
-        const RIGHTS: [&str; 12] = [
+        const ARGUMENTS: [&str; 14] = [
             "--read-only",
             "--cap-drop",
             "ALL",
@@ -93,8 +93,13 @@ impl Place {
             "--tmpfs",
             "/home/user:uid=1000,gid=1000",
             "daas/editor",
+            // On a screen where nothing blinks guacd asks for no pictures. guacd 1.3 does that
+            // from another thread, at worst in the middle of a text that it is sending, and
+            // is then thrown out by the screen ("Unknown message type").
+            "sleep",
+            "600",
         ];
-        let name = self.create("desktop", &RIGHTS);
+        let name = self.create("desktop", &ARGUMENTS);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("password");
         std::fs::write(&file, PASSWORD).unwrap();
