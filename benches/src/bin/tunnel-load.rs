@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! tunnel-load [--idle N] [--busy N] [--rate 250KiB] [--seconds S] [--stalled N]
-//!             [--reads N] [--log-ins N] [--stream FILE] [--target NAME]…
+//!             [--reads N] [--log-ins N] [--launches N] [--wrk N]
+//!             [--stream FILE] [--target NAME]…
 //!             [--smoke] [--save]
 //! ```
 //!
@@ -18,7 +19,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use benches::load::{Load, Result, Smoke, Target, run};
+use benches::load::{Beside, Load, Result, Smoke, Target, run};
 use benches::machine::Machine;
 use benches::streams;
 use lexopt::Arg::Long;
@@ -73,8 +74,10 @@ fn arguments() -> Result<Arguments> {
             Long("busy") => load.busy = parser.value()?.parse()?,
             Long("stalled") => load.stalled = parser.value()?.parse()?,
             Long("rate") => load.rate = parser.value()?.parse_with(rate)?,
-            Long("reads") => load.reads = parser.value()?.parse()?,
-            Long("log-ins") => load.log_ins = parser.value()?.parse()?,
+            Long("reads") => load.beside.reads = parser.value()?.parse()?,
+            Long("log-ins") => load.beside.log_ins = parser.value()?.parse()?,
+            Long("launches") => load.beside.launches = parser.value()?.parse()?,
+            Long("wrk") => load.beside.wrk = parser.value()?.parse()?,
             Long("seconds") => load.time = Duration::from_secs(parser.value()?.parse()?),
             Long("stream") => load.stream = parser.value()?.into(),
             Long("target") => targets.push(parser.value()?.parse()?),
@@ -102,8 +105,7 @@ fn default_load() -> Load {
         busy: 200,
         rate: 250 * 1024,
         stalled: 20,
-        reads: 0,
-        log_ins: 0,
+        beside: Beside::default(),
         time: Duration::from_secs(20),
         stream: streams::default_recording().unwrap_or_default(),
         smoke: Smoke::No,

@@ -51,6 +51,9 @@ const HTTP_THREADS: usize = 2;
 /// Applications in the catalogue, as by default.
 const APPS: [&str; 3] = ["desktop", "editor", "browser"];
 
+/// Their images.
+const IMAGES: [&str; 3] = ["daas/desktop", "daas/editor", "daas/browser"];
+
 /// Opens tunnels to the one guacd.
 struct OneGuacd {
     gateway: Arc<dyn Gateway>,
@@ -71,9 +74,13 @@ async fn serve(guacd: SocketAddr, runtime: Handle) -> Result<()> {
     let store: Arc<dyn Store> = Arc::new(Sqlite::open(&folder.path().join("db")).await?);
     let passwords = Passwords::new().await?;
     fill(&*store, &passwords).await?;
-    let hypervisor = Arc::new(fake::Fake::with_images(["daas/desktop"]));
+    let hypervisor = Arc::new(fake::Fake::with_images(IMAGES));
     let gateway: Arc<dyn Gateway> = Arc::new(Guacd::new(GuacdConfig::new(vec![guacd.to_string()])));
-    let lifecycle = LifecycleConfig::default();
+    let lifecycle = LifecycleConfig {
+        // One person launches for all.
+        instances_per_user: 100,
+        ..LifecycleConfig::default()
+    };
     let services = Services::new(Parts {
         access: Access::new(store.clone(), passwords, AccessConfig::default()),
         lifecycle: Lifecycle::new(store.clone(), hypervisor.clone(), lifecycle),

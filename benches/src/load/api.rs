@@ -1,78 +1,300 @@
 //! Requests to the server beside all tunnels: as many as are wanted in a second, whatever
-//! becomes of those before.
+//! becomes of those before, and `wrk` for as many as the server can answer.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::thread;
+use std::ops::AddAssign;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use daas_core::blocking::Gate;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::{PASSWORD, Result, USER};
+use super::{Error, PASSWORD, Result, USER};
+
+/// What is asked of the server in a second.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside {
+    /// Times the catalogue is read, each on a connection of its own.
+    pub reads: u32,
+    /// Log-ins.
+    pub log_ins: u32,
+    /// Desktops that are launched; each is deleted a little later.
+    pub launches: u32,
+    /// Connections of `wrk`, which read the catalogue as often as it is answered.
+    pub wrk: u32,
+}
+
+impl Beside {
+    /// Whether it is anything.
+    #[must_use]
+    pub const fn is_wanted(&self) -> bool {
+        self.reads + self.log_ins + self.launches + self.wrk > 0
+    }
+}
+
+/// Requests that were answered as they should be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Answers {
+    pub(super) reads: u64,
+    pub(super) log_ins: u64,
+    pub(super) launches: u64,
+    pub(super) wrk: u64,
+}
+
+impl AddAssign for Answers {
+    fn add_assign(&mut self, more: Self) {
+        self.reads += more.reads;
+        self.log_ins += more.log_ins;
+        self.launches += more.launches;
+        self.wrk += more.wrk;
+    }
+}
+
+/// Desktops that are there at a time.
+const DESKTOPS: usize = 3;
+/// Most time for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Logs in, and answers the cookie.
 ///
 /// # Errors
 /// Where that is refused.
 pub(super) async fn log_in(address: SocketAddr) -> Result<String> {
-    let body = format!("{{\"username\":\"{USER}\",\"password\":\"{PASSWORD}\"}}");
-    let length = body.len();
-    let more = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}");
-    let answer = ask(address, "POST /api/v1/session", &more).await?;
-    let mut lines = answer.lines();
-    let cookie = lines.find_map(|line| line.strip_prefix("set-cookie: "));
-    let cookie = cookie.and_then(|cookie| cookie.split(';').next());
-    Ok(cookie.ok_or("no cookie came with the log-in")?.to_owned())
+    Ok(Visitor::log_in(address).await?.cookie)
 }
 
-async fn read_catalogue(address: SocketAddr, cookie: String) -> Result<()> {
-    let more = format!("Cookie: {cookie}\r\n\r\n");
-    ask(address, "GET /api/v1/apps", &more).await.map(drop)
+/// Somebody who is logged in.
+struct Visitor {
+    address: SocketAddr,
+    cookie: String,
+    /// The token against forged requests.
+    csrf: String,
+}
+
+impl Visitor {
+    async fn log_in(address: SocketAddr) -> Result<Self> {
+        let body = format!("{{\"username\":\"{USER}\",\"password\":\"{PASSWORD}\"}}");
+        let answer = ask(address, "POST /api/v1/session", "", &body).await?;
+        let mut lines = answer.head.lines();
+        let cookie = lines.find_map(|line| line.strip_prefix("set-cookie: "));
+        let cookie = cookie.and_then(|cookie| cookie.split(';').next());
+        Ok(Self {
+            address,
+            cookie: cookie.ok_or("no cookie came with the log-in")?.to_owned(),
+            csrf: text(&answer.body, "/csrf_token")?,
+        })
+    }
+
+    async fn ask(&self, what: &str, body: &str) -> Result<Value> {
+        let Self { cookie, csrf, .. } = self;
+        let more = format!("Cookie: {cookie}\r\nX-CSRF-Token: {csrf}\r\n");
+        Ok(ask(self.address, what, &more, body).await?.body)
+    }
+
+    async fn read_catalogue(&self) -> Result<Value> {
+        self.ask("GET /api/v1/apps", "").await
+    }
+
+    /// Launches the first application of the catalogue, and answers the id of the desktop.
+    async fn launch(&self) -> Result<String> {
+        let app = text(&self.read_catalogue().await?, "/items/0/id")?;
+        let body = format!("{{\"app_id\":\"{app}\"}}");
+        let launched = self.ask("POST /api/v1/instances", &body).await?;
+        text(&launched, "/id")
+    }
+
+    async fn delete(&self, id: &str) -> Result<()> {
+        let what = format!("DELETE /api/v1/instances/{id}");
+        self.ask(&what, "").await.map(drop)
+    }
+}
+
+fn text(value: &Value, pointer: &str) -> Result<String> {
+    let found = value.pointer(pointer).and_then(Value::as_str);
+    let found = found.ok_or_else(|| format!("{pointer} is missing in an answer"))?;
+    Ok(found.to_owned())
+}
+
+struct Answer {
+    head: String,
+    body: Value,
 }
 
 /// One request on a connection of its own.
-async fn ask(address: SocketAddr, what: &str, more: &str) -> Result<String> {
+async fn ask(address: SocketAddr, what: &str, more: &str, body: &str) -> Result<Answer> {
     let mut stream = TcpStream::connect(address).await?;
-    let head = format!(
+    let length = body.len();
+    let request = format!(
         "{what} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n\
-         Connection: close\r\n{more}"
+         Connection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n{more}\r\n{body}"
     );
-    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
-    match answer.starts_with("HTTP/1.1 200 ") {
-        true => Ok(answer),
-        false => Err(format!("{what}: {}", answer.lines().next().unwrap_or_default()).into()),
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    if !head.starts_with("HTTP/1.1 2") {
+        return Err(format!("{what}: {}", head.lines().next().unwrap_or_default()).into());
     }
+    let body = match body {
+        "" => Value::Null,
+        body => serde_json::from_str(body)?,
+    };
+    Ok(Answer {
+        head: head.to_owned(),
+        body,
+    })
 }
 
-/// So many requests a second, from a thread of their own so that they do not delay the
-/// clients that are measured; they end when this is dropped.
+/// Requests that are under way.
+///
+/// They come from a thread of their own, which runs on processors that are idle: in life
+/// those who ask have processors of their own, and the clients that are measured must not
+/// wait for them.
 pub(super) struct Requests {
-    _end: oneshot::Sender<()>,
+    end: oneshot::Sender<()>,
+    thread: JoinHandle<Result<Answers>>,
+    wrk: Option<Child>,
 }
 
 impl Requests {
-    pub(super) async fn start(address: SocketAddr, reads: u32, log_ins: u32) -> Result<Self> {
-        let cookie = log_in(address).await?;
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+    /// Starts them, for at least some time.
+    ///
+    /// # Errors
+    /// Where nobody can log in, or there is no `wrk`.
+    pub(super) async fn start(address: SocketAddr, beside: Beside, time: Duration) -> Result<Self> {
+        let visitor = Arc::new(Visitor::log_in(address).await?);
+        let wrk = (beside.wrk > 0).then(|| start_wrk(&visitor, beside.wrk, time));
         let (end, ended) = oneshot::channel::<()>();
-        let thread = thread::Builder::new().name("requests".to_owned());
-        thread.spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    () = repeat(reads, || read_catalogue(address, cookie.clone())) => {}
-                    () = repeat(log_ins, || async move { log_in(address).await.map(drop) }) => {}
-                    _ = ended => {}
-                }
-            });
-        })?;
-        Ok(Self { _end: end })
+        let gate = Gate::in_the_background(1, "requests")?;
+        let thread = tokio::spawn(async move {
+            let ask = move || ask_until(visitor, beside, ended);
+            gate.run(ask).await.map_err(Error::from).flatten()
+        });
+        Ok(Self {
+            end,
+            thread,
+            wrk: wrk.transpose()?,
+        })
     }
+
+    /// Ends them, and counts what was answered.
+    ///
+    /// # Errors
+    /// Where the thread or `wrk` failed.
+    pub(super) async fn end(self) -> Result<Answers> {
+        // It may have failed and be gone; then that is told below.
+        let _ = self.end.send(());
+        let mut answers = self.thread.await??;
+        if let Some(wrk) = self.wrk {
+            // Its time is about over.
+            answers.wrk = Gate::new(1).run(|| answers_of(wrk)).await??;
+        }
+        Ok(answers)
+    }
+}
+
+fn start_wrk(visitor: &Visitor, connections: u32, time: Duration) -> Result<Child> {
+    let url = format!("http://{}/api/v1/apps", visitor.address);
+    let mut wrk = Command::new("chrt");
+    wrk.args(["--idle", "0", "wrk", "--threads", "1"])
+        .args(["--connections", &connections.to_string()])
+        .args(["--duration", &time.as_secs_f64().ceil().to_string()])
+        .args(["--header", &format!("Cookie: {}", visitor.cookie), &url])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    wrk.spawn()
+        .map_err(|error| format!("chrt (of util-linux) and wrk are needed: {error}").into())
+}
+
+/// `  12345 requests in 3.00s, 6.78MB read`, and a line where some were refused.
+fn answers_of(wrk: Child) -> Result<u64> {
+    let output = String::from_utf8(wrk.wait_with_output()?.stdout)?;
+    if let Some(refused) = output.lines().find(|line| line.contains("Non-2xx")) {
+        return Err(format!("wrk: {}", refused.trim()).into());
+    }
+    let mut lines = output.lines();
+    let requests = lines.find_map(|line| line.split_once(" requests in "));
+    let (requests, _) = requests.ok_or("wrk did not say how many requests it made")?;
+    Ok(requests.trim().parse()?)
+}
+
+/// Answers that are counted while requests go on.
+#[derive(Default)]
+struct Counts {
+    reads: AtomicU64,
+    log_ins: AtomicU64,
+    launches: AtomicU64,
+}
+
+fn ask_until(
+    visitor: Arc<Visitor>,
+    beside: Beside,
+    ended: oneshot::Receiver<()>,
+) -> Result<Answers> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let (visitor, counts) = (&visitor, &Arc::new(Counts::default()));
+    let read = || {
+        let (visitor, counts) = (Arc::clone(visitor), Arc::clone(counts));
+        async move {
+            visitor.read_catalogue().await?;
+            counts.reads.fetch_add(1, Relaxed);
+            Ok(())
+        }
+    };
+    let log_in = || {
+        let (visitor, counts) = (Arc::clone(visitor), Arc::clone(counts));
+        async move {
+            log_in(visitor.address).await?;
+            counts.log_ins.fetch_add(1, Relaxed);
+            Ok(())
+        }
+    };
+    runtime.block_on(async {
+        tokio::select! {
+            () = repeat(beside.reads, read) => {}
+            () = repeat(beside.log_ins, log_in) => {}
+            () = launch_on(beside.launches, visitor, counts) => {}
+            _ = ended => {}
+        }
+    });
+    Ok(Answers {
+        reads: counts.reads.load(Relaxed),
+        log_ins: counts.log_ins.load(Relaxed),
+        launches: counts.launches.load(Relaxed),
+        wrk: 0,
+    })
+}
+
+/// Desktops come and go.
+async fn launch_on(per_second: u32, visitor: &Arc<Visitor>, counts: &Arc<Counts>) {
+    let desktops = Arc::new(tokio::sync::Mutex::new(VecDeque::new()));
+    let launch = || {
+        let (visitor, counts) = (Arc::clone(visitor), Arc::clone(counts));
+        let desktops = Arc::clone(&desktops);
+        async move {
+            let launched = visitor.launch().await?;
+            counts.launches.fetch_add(1, Relaxed);
+            let mut desktops = desktops.lock().await;
+            desktops.push_back(launched);
+            if desktops.len() > DESKTOPS
+                && let Some(oldest) = desktops.pop_front()
+            {
+                visitor.delete(&oldest).await?;
+            }
+            Ok(())
+        }
+    };
+    repeat(per_second, launch).await;
 }
 
 async fn repeat<F>(per_second: u32, request: impl Fn() -> F)
@@ -87,10 +309,13 @@ where
     let mut running = JoinSet::new();
     loop {
         ticks.tick().await;
-        running.spawn(request());
+        running.spawn(timeout(PATIENCE, request()));
         while let Some(done) = running.try_join_next() {
-            if let Ok(Err(error)) = done {
-                eprintln!("tunnel-load: {error}");
+            match done {
+                Ok(Ok(Ok(()))) => {}
+                Ok(Ok(Err(error))) => eprintln!("tunnel-load: {error}"),
+                Ok(Err(late)) => eprintln!("tunnel-load: no answer: {late}"),
+                Err(error) => eprintln!("tunnel-load: {error}"),
             }
         }
     }

@@ -2,7 +2,7 @@
 //! end asks for the last words.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -21,15 +21,37 @@ const LAST_WORDS: Duration = Duration::from_secs(20);
 /// What all clients of a group share.
 pub(super) struct Group {
     pub(super) library: Library,
-    /// Whether what comes now counts.
-    pub(super) counts: AtomicBool,
+    /// Which of [`PHASES`] it is; any other number is none.
+    pub(super) phase: AtomicUsize,
     /// Clients that have got something.
     pub(super) open: AtomicUsize,
     /// Becomes true when they are to end.
     pub(super) end: watch::Sender<bool>,
 }
 
-/// What a client got while it counted.
+/// Parts of a run that are counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The server has nothing but tunnels.
+    Alone,
+    /// It answers requests beside them.
+    Beside,
+}
+
+impl Phase {
+    /// Its name in files.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Alone => "alone",
+            Self::Beside => "beside requests",
+        }
+    }
+}
+
+/// How many phases there are.
+pub(super) const PHASES: usize = 2;
+
+/// What a client got in one phase.
 #[derive(Debug, Default)]
 pub(super) struct Got {
     pub(super) bytes: u64,
@@ -41,7 +63,7 @@ struct Client<'g> {
     group: &'g Group,
     link: Link,
     check: Check,
-    got: Got,
+    got: [Got; PHASES],
     replies: Vec<String>,
 }
 
@@ -49,12 +71,12 @@ struct Client<'g> {
 ///
 /// # Errors
 /// Where the tunnel ends before, or brings something else than was played.
-pub(super) async fn run(group: Arc<Group>, link: Link, spec: Spec) -> Result<Got> {
+pub(super) async fn run(group: Arc<Group>, link: Link, spec: Spec) -> Result<[Got; PHASES]> {
     let mut client = Client {
         group: &group,
         link,
         check: Check::new(group.library.script(spec.kind), spec),
-        got: Got::default(),
+        got: Default::default(),
         replies: Vec::new(),
     };
     client.read_on().await?;
@@ -72,14 +94,14 @@ pub(super) async fn run(group: Arc<Group>, link: Link, spec: Spec) -> Result<Got
 ///
 /// # Errors
 /// Where the connection breaks.
-pub(super) async fn stall(group: Arc<Group>, mut link: Link) -> Result<Got> {
+pub(super) async fn stall(group: Arc<Group>, mut link: Link) -> Result<[Got; PHASES]> {
     let mut end = group.end.subscribe();
     group.open.fetch_add(1, Relaxed);
     tokio::select! {
         broken = send_pings(&mut link) => broken?,
         () = asked(&mut end) => {}
     }
-    Ok(Got::default())
+    Ok(Default::default())
 }
 
 async fn send_pings(link: &mut Link) -> Result<()> {
@@ -133,19 +155,19 @@ impl Client<'_> {
             got,
             replies,
         } = self;
-        let counts = group.counts.load(Relaxed);
+        let mut got = got.get_mut(group.phase.load(Relaxed));
         let (pieces, mut bytes) = (check.pieces, 0);
         let more = link.receive(|part| {
             bytes += part.len() as u64;
             check.take(part, |sent_us| {
                 replies.push(format!("4.sync,16.{sent_us:016};"));
-                if counts {
+                if let Some(got) = &mut got {
                     got.latencies_us.push(latency_us(sent_us));
                 }
             })
         });
         let more = more.await?;
-        if counts {
+        if let Some(got) = got {
             got.bytes += bytes;
         }
         if pieces == 0 && check.pieces > 0 {

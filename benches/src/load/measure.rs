@@ -1,15 +1,17 @@
 //! One target after the other, under the same load.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::api::Requests;
+use super::api::{Beside, Requests};
+use super::client::Phase;
 use super::process::{Process, check_files};
-use super::report::Row;
+use super::report::{Flow, Row};
 use super::script::{Kind, Library, Spec};
 use super::target::{Target, beside};
 use super::tunnels::{Behaviour, Sum, Tunnels};
@@ -21,6 +23,10 @@ const SETTLE: Duration = Duration::from_secs(2);
 const STALLED_RATE: u64 = 4 << 20;
 /// How long they stall; servers may give them up some time later.
 const STALLED: Duration = Duration::from_secs(8);
+/// How long the server is alone with its tunnels, and then beside requests, at a time.
+const TURN: Duration = Duration::from_secs(2);
+/// Time for requests to be under way, and for the last of them to end.
+const BETWEEN: Duration = Duration::from_millis(500);
 /// Tunnels that are opened and closed before anything is measured.
 const FIRST: usize = 16;
 
@@ -35,10 +41,8 @@ pub struct Load {
     pub rate: u64,
     /// Readers that read nothing.
     pub stalled: usize,
-    /// Requests for the catalogue in a second, beside the tunnels of daas.
-    pub reads: u32,
-    /// Log-ins in a second, beside them as well.
-    pub log_ins: u32,
+    /// What daas has to do beside tunnels.
+    pub beside: Beside,
     /// How long to measure.
     pub time: Duration,
     /// The recording to play.
@@ -162,13 +166,11 @@ impl<'l> Bench<'l> {
         row.idle_cores = self.cores(self.load.settle()).await?;
         row.idle_kib = (self.resident_kib()? - before) / self.load.idle.max(1) as f64;
         let busy = self.open(&self.load.busy_specs(), Behaviour::Read).await?;
-        let _requests = self.requests().await?;
         sleep(self.load.settle()).await;
-        let started = Instant::now();
-        busy.count(true);
-        row.cores = self.cores(self.load.time).await?;
-        busy.count(false);
-        row.time = started.elapsed();
+        match self.beside() {
+            Some(server) => self.take_turns(row, &busy, server).await?,
+            None => row.alone = self.phase(&busy, Phase::Alone, self.load.time).await?,
+        }
         row.load_average = load_average()?;
         row.resident_mib = self.resident_kib()? / 1024.0;
         row.add(busy.end().await);
@@ -176,17 +178,38 @@ impl<'l> Bench<'l> {
         Ok(())
     }
 
-    /// Only daas answers any.
-    async fn requests(&self) -> Result<Option<Requests>> {
-        let Load { reads, log_ins, .. } = *self.load;
-        match &self.server {
-            Some(server) if self.target == Target::Daas && reads + log_ins > 0 => {
-                Requests::start(server.address, reads, log_ins)
-                    .await
-                    .map(Some)
-            }
-            _ => Ok(None),
+    /// Where requests are to be made beside tunnels. Only daas answers any.
+    fn beside(&self) -> Option<SocketAddr> {
+        let server = self.server.as_ref()?;
+        let wanted = self.target == Target::Daas && self.load.beside.is_wanted();
+        wanted.then_some(server.address)
+    }
+
+    /// Alone and beside requests by turns, on the same tunnels: what else this machine has
+    /// to do changes from one minute to the next by more than the difference.
+    async fn take_turns(&self, row: &mut Row, busy: &Tunnels, server: SocketAddr) -> Result<()> {
+        let mut beside = Flow::default();
+        let mut left = self.load.time;
+        while !left.is_zero() {
+            let turn = left.min(TURN);
+            left -= turn;
+            row.alone += self.phase(busy, Phase::Alone, turn).await?;
+            let requests = Requests::start(server, self.load.beside, turn + BETWEEN).await?;
+            sleep(BETWEEN).await;
+            beside += self.phase(busy, Phase::Beside, turn).await?;
+            row.answers += requests.end().await?;
+            sleep(BETWEEN).await;
         }
+        row.beside = Some(beside);
+        Ok(())
+    }
+
+    async fn phase(&self, busy: &Tunnels, phase: Phase, time: Duration) -> Result<Flow> {
+        let (started, before) = (Instant::now(), self.cpu()?);
+        busy.count(Some(phase));
+        sleep(time).await;
+        busy.count(None);
+        Ok(Flow::new(started.elapsed(), self.cpu()? - before))
     }
 
     /// Processors that the server keeps busy for a time.

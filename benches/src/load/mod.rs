@@ -16,6 +16,7 @@ mod target;
 mod tunnels;
 mod websocket;
 
+pub use api::Beside;
 pub use measure::{Load, Smoke, run};
 pub use report::Report;
 pub use script::{Kind, Library, Script, Spec};

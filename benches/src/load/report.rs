@@ -2,24 +2,84 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Result;
+use super::api::{Answers, Beside};
+use super::client::{Got, Phase};
 use super::measure::Load;
 use super::target::Target;
 use super::tunnels::Sum;
 use crate::machine::Machine;
 
+/// What came through busy tunnels in one phase.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Flow {
+    time: Duration,
+    /// Processor time of the server alone.
+    cpu: Duration,
+    bytes: u64,
+    latencies_us: Vec<u32>,
+}
+
+impl Flow {
+    /// A time, and what the server used of processors in it. What came is known at the end.
+    pub(super) fn new(time: Duration, cpu: Duration) -> Self {
+        Self {
+            time,
+            cpu,
+            ..Self::default()
+        }
+    }
+
+    fn mb_per_s(&self) -> f64 {
+        self.bytes as f64 / 1e6 / self.time.as_secs_f64()
+    }
+
+    fn cores(&self) -> f64 {
+        self.cpu.as_secs_f64() / self.time.as_secs_f64()
+    }
+
+    fn cpu_ms_per_mb(&self) -> f64 {
+        self.cores() * 1000.0 / self.mb_per_s()
+    }
+
+    /// In milliseconds.
+    fn latency(&self, share: f64) -> f64 {
+        let last = self.latencies_us.len().saturating_sub(1);
+        let at = (last as f64 * share).round() as usize;
+        self.latencies_us
+            .get(at)
+            .map_or(f64::NAN, |&us| f64::from(us) / 1000.0)
+    }
+
+    /// Takes over what one group of clients got; only one of them counts.
+    fn take(&mut self, got: Got) {
+        self.bytes += got.bytes;
+        if self.latencies_us.is_empty() {
+            self.latencies_us = got.latencies_us;
+        }
+    }
+}
+
+impl AddAssign for Flow {
+    /// Another turn of the same phase.
+    fn add_assign(&mut self, turn: Self) {
+        self.time += turn.time;
+        self.cpu += turn.cpu;
+    }
+}
+
 /// What was found about one target.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     target: Target,
-    pub(super) time: Duration,
-    bytes: u64,
-    latencies_us: Vec<u32>,
-    /// Of the server alone.
-    pub(super) cores: f64,
+    pub(super) alone: Flow,
+    /// Where requests were made beside the tunnels.
+    pub(super) beside: Option<Flow>,
+    pub(super) answers: Answers,
     pub(super) idle_cores: f64,
     pub(super) idle_kib: f64,
     pub(super) stalled_kib: f64,
@@ -32,10 +92,9 @@ impl Row {
     pub(super) fn new(target: Target) -> Self {
         Self {
             target,
-            time: Duration::ZERO,
-            bytes: 0,
-            latencies_us: Vec::new(),
-            cores: 0.0,
+            alone: Flow::default(),
+            beside: None,
+            answers: Answers::default(),
             idle_cores: 0.0,
             idle_kib: 0.0,
             stalled_kib: 0.0,
@@ -45,49 +104,56 @@ impl Row {
         }
     }
 
-    /// Adds what a group of clients got; only one of them counts.
+    /// Adds what a group of clients got.
     pub(super) fn add(&mut self, sum: Sum) {
-        self.bytes += sum.bytes;
         self.failures.extend(sum.failures);
-        if self.latencies_us.is_empty() {
-            self.latencies_us = sum.latencies_us;
+        let [alone, beside] = sum.got;
+        self.alone.take(alone);
+        if let Some(flow) = &mut self.beside {
+            flow.take(beside);
         }
     }
 
-    fn mb_per_s(&self) -> f64 {
-        self.bytes as f64 / 1e6 / self.time.as_secs_f64()
-    }
-
-    fn cpu_ms_per_mb(&self) -> f64 {
-        self.cores * 1000.0 / self.mb_per_s()
-    }
-
-    /// In milliseconds.
-    fn latency(&self, share: f64) -> f64 {
-        let last = self.latencies_us.len().saturating_sub(1);
-        let at = (last as f64 * share).round() as usize;
-        self.latencies_us
-            .get(at)
-            .map_or(f64::NAN, |&us| f64::from(us) / 1000.0)
+    /// What was found, by phase.
+    fn flows(&self) -> impl Iterator<Item = (Phase, &Flow)> {
+        let beside = self.beside.as_ref().map(|flow| (Phase::Beside, flow));
+        std::iter::once((Phase::Alone, &self.alone)).chain(beside)
     }
 
     /// The figures in the order of [`COLUMNS`]. Without a process there is none to measure.
-    fn figures(&self) -> [Option<f64>; COLUMNS.len()] {
+    fn figures(&self, flow: &Flow) -> [Option<f64>; COLUMNS.len()] {
         let of_server = |figure| (self.target != Target::Direct).then_some(figure);
         [
             Some(self.failures.len() as f64),
-            Some(self.mb_per_s()),
-            Some(self.latency(0.5)),
-            Some(self.latency(0.99)),
-            Some(self.latency(1.0)),
-            of_server(self.cpu_ms_per_mb()),
-            of_server(self.cores),
+            Some(flow.mb_per_s()),
+            Some(flow.latency(0.5)),
+            Some(flow.latency(0.99)),
+            Some(flow.latency(1.0)),
+            of_server(flow.cpu_ms_per_mb()),
+            of_server(flow.cores()),
             of_server(self.idle_cores),
             of_server(self.idle_kib),
             of_server(self.stalled_kib),
             of_server(self.resident_mib),
             Some(self.load_average),
         ]
+    }
+
+    /// What requests changed, in words.
+    fn beside(&self) -> Option<String> {
+        let beside = self.beside.as_ref()?;
+        let grown = 100.0 * (beside.latency(0.99) / self.alone.latency(0.99) - 1.0);
+        let Answers {
+            reads,
+            log_ins,
+            launches,
+            wrk,
+        } = self.answers;
+        Some(format!(
+            "Requests were made half of the time, by turns. Answered: {reads} reads, {log_ins} \
+             log-ins, {launches} launches, and {wrk} reads to wrk. The p99 beside them is \
+             {grown:+.0} %."
+        ))
     }
 }
 
@@ -119,6 +185,11 @@ impl Report {
         Self { load, rows }
     }
 
+    fn flows(&self) -> impl Iterator<Item = (&Row, Phase, &Flow)> {
+        let rows = self.rows.iter();
+        rows.flat_map(|row| row.flows().map(move |(phase, flow)| (row, phase, flow)))
+    }
+
     /// As a table of Markdown, with what was done and why tunnels failed.
     #[must_use]
     pub fn markdown(&self) -> String {
@@ -136,25 +207,24 @@ impl Report {
             "{idle} idle and {busy} busy tunnels at {rate:.0} KiB/s for {time:.0} s, then \
              {stalled} stalled readers. Clients, guacd and server share {cores} processors.\n\n"
         );
-        if self.load.reads + self.load.log_ins > 0 {
-            let Load { reads, log_ins, .. } = &self.load;
-            let _ = writeln!(
-                out,
-                "Beside the tunnels of daas {reads} requests for the catalogue and {log_ins} \
-                 log-ins a second.\n"
-            );
-        }
         let titles: Vec<_> = COLUMNS.iter().map(|(title, ..)| *title).collect();
         let _ = writeln!(out, "| target | {} |", titles.join(" | "));
         let _ = writeln!(out, "|---|{}", "---:|".repeat(COLUMNS.len()));
-        for row in &self.rows {
-            let figures = row.figures().into_iter().zip(COLUMNS);
+        for (row, phase, flow) in self.flows() {
+            let figures = row.figures(flow).into_iter().zip(COLUMNS);
             let cells = figures.map(|(figure, (_, _, digits))| match figure {
                 Some(figure) => format!("{figure:.digits$}"),
                 None => String::new(),
             });
             let cells: Vec<_> = cells.collect();
-            let _ = writeln!(out, "| {} | {} |", row.target.name(), cells.join(" | "));
+            let name = match phase {
+                Phase::Alone => row.target.name().to_owned(),
+                Phase::Beside => format!("{}, {}", row.target.name(), phase.name()),
+            };
+            let _ = writeln!(out, "| {name} | {} |", cells.join(" | "));
+        }
+        for words in self.rows.iter().filter_map(Row::beside) {
+            let _ = writeln!(out, "\n{words}");
         }
         for row in &self.rows {
             for failure in row.failures.iter().take(3) {
@@ -177,7 +247,7 @@ impl Report {
 
     fn csv(&self, machine: &Machine) -> String {
         let names: Vec<_> = COLUMNS.iter().map(|(_, name, _)| *name).collect();
-        let first = "date,commit,cpu,rustc,target,idle,busy,rate_bytes_per_s,seconds,stalled,reads_per_s,log_ins_per_s";
+        let first = "date,commit,cpu,rustc,target,phase,idle,busy,rate_bytes_per_s,seconds,stalled,reads_per_s,log_ins_per_s,launches_per_s,wrk_connections";
         let mut out = format!("{first},{}\n", names.join(","));
         let Machine {
             date,
@@ -192,18 +262,31 @@ impl Report {
             rate,
             stalled,
             time,
-            reads,
-            log_ins,
+            beside,
             ..
         } = &self.load;
-        for row in &self.rows {
+        for (row, phase, flow) in self.flows() {
             let (target, seconds) = (row.target.name(), time.as_secs_f64());
-            let _ = write!(out, "{date},{commit},{cpu},{rustc},{target},");
+            // Those of a phase that had any.
+            let Beside {
+                reads,
+                log_ins,
+                launches,
+                wrk,
+            } = match phase {
+                Phase::Alone => Beside::default(),
+                Phase::Beside => *beside,
+            };
             let _ = write!(
                 out,
-                "{idle},{busy},{rate},{seconds},{stalled},{reads},{log_ins}"
+                "{date},{commit},{cpu},{rustc},{target},{},",
+                phase.name()
             );
-            for figure in row.figures() {
+            let _ = write!(
+                out,
+                "{idle},{busy},{rate},{seconds},{stalled},{reads},{log_ins},{launches},{wrk}"
+            );
+            for figure in row.figures(flow) {
                 let _ = match figure {
                     Some(figure) => write!(out, ",{figure:.4}"),
                     None => write!(out, ","),

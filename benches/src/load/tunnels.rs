@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::Result;
-use super::client::{self, Got, Group};
+use super::client::{self, Got, Group, PHASES, Phase};
 use super::script::{Library, Spec};
 use super::target::{Target, Way};
 
@@ -18,6 +18,9 @@ use super::target::{Target, Way};
 const OPENING: usize = 32;
 /// Most time until all are open.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// No phase.
+const NONE: usize = PHASES;
 
 /// How clients behave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,15 +33,14 @@ pub(super) enum Behaviour {
 /// Clients that are open.
 pub(super) struct Tunnels {
     group: Arc<Group>,
-    clients: JoinSet<Result<Got>>,
+    clients: JoinSet<Result<[Got; PHASES]>>,
 }
 
 /// What all clients of a group got.
 #[derive(Debug, Default)]
 pub(super) struct Sum {
-    pub(super) bytes: u64,
-    /// In rising order.
-    pub(super) latencies_us: Vec<u32>,
+    /// By phase; latencies in rising order.
+    pub(super) got: [Got; PHASES],
     /// Why tunnels were no good, each.
     pub(super) failures: Vec<String>,
 }
@@ -57,7 +59,7 @@ impl Tunnels {
     ) -> Result<Self> {
         let group = Arc::new(Group {
             library: library.clone(),
-            counts: AtomicBool::new(false),
+            phase: AtomicUsize::new(NONE),
             open: AtomicUsize::new(0),
             end: watch::channel(false).0,
         });
@@ -87,9 +89,10 @@ impl Tunnels {
             .map_err(|_| "not all tunnels opened")?
     }
 
-    /// Sets whether what comes counts.
-    pub(super) fn count(&self, counts: bool) {
-        self.group.counts.store(counts, Relaxed);
+    /// Sets what it is that comes from now on; without a phase nothing counts.
+    pub(super) fn count(&self, phase: Option<Phase>) {
+        let phase = phase.map_or(NONE, |phase| phase as usize);
+        self.group.phase.store(phase, Relaxed);
     }
 
     /// Ends them all, and sums up what they got.
@@ -98,15 +101,23 @@ impl Tunnels {
         let mut sum = Sum::default();
         while let Some(ended) = self.clients.join_next().await {
             match ended.map_err(super::Error::from).flatten() {
-                Ok(got) => {
-                    sum.bytes += got.bytes;
-                    sum.latencies_us.extend(got.latencies_us);
-                }
+                Ok(got) => sum.add(got),
                 Err(error) => sum.failures.push(error.to_string()),
             }
         }
-        sum.latencies_us.sort_unstable();
+        for got in &mut sum.got {
+            got.latencies_us.sort_unstable();
+        }
         sum
+    }
+}
+
+impl Sum {
+    fn add(&mut self, of_one: [Got; PHASES]) {
+        for (sum, got) in self.got.iter_mut().zip(of_one) {
+            sum.bytes += got.bytes;
+            sum.latencies_us.extend(got.latencies_us);
+        }
     }
 }
 
@@ -117,7 +128,7 @@ async fn one(
     address: SocketAddr,
     spec: Spec,
     behaviour: Behaviour,
-) -> Result<Got> {
+) -> Result<[Got; PHASES]> {
     let permit = opening.acquire_owned().await?;
     let link = way.open(address).await?;
     drop(permit);
