@@ -19,7 +19,7 @@ use crate::secret::Secret;
 /// rest.
 const AT_ONCE: usize = 2;
 /// How long the memory of the last hash stays for the next one.
-const KEPT: Duration = Duration::from_secs(5);
+const KEPT: Duration = Duration::from_secs(2);
 /// Shortest and longest password, in bytes. The longest bounds the work of hashing.
 const LENGTH: std::ops::RangeInclusive<usize> = 8..=1024;
 
