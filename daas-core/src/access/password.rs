@@ -1,15 +1,9 @@
 //! Passwords as argon2id hashes.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use argon2::password_hash::PasswordHasher;
-use argon2::password_hash::phc::{Output, PasswordHash};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use thiserror::Error;
-use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
-use tokio::time::sleep;
 
 use crate::blocking::Gate;
 use crate::error::{Error as CoreError, Result};
@@ -18,8 +12,6 @@ use crate::secret::Secret;
 /// Hashes at a time: each takes 19 MiB and a processor, and log-ins must not starve the
 /// rest.
 const AT_ONCE: usize = 2;
-/// How long the memory of the last hash stays for the next one.
-const KEPT: Duration = Duration::from_secs(2);
 /// Shortest and longest password, in bytes. The longest bounds the work of hashing.
 const LENGTH: std::ops::RangeInclusive<usize> = 8..=1024;
 
@@ -39,7 +31,6 @@ pub enum PasswordError {
 #[derive(Clone, Debug)]
 pub struct Passwords {
     gate: Gate,
-    memory: Memory,
     /// Hash of nobody's password: for names that nobody has, so that they take as long.
     nobody: String,
 }
@@ -58,67 +49,12 @@ fn failed(error: argon2::password_hash::Error) -> CoreError {
     }
 }
 
-fn verify(password: &str, hash: &str, memory: &Memory) -> bool {
-    let hash = PasswordHash::new(hash).ok();
-    let again = hash.and_then(|hash| Some((hash_as(password, &hash, memory)?, hash.hash?)));
-    // Takes as long wherever they differ.
-    again.is_some_and(|(again, hash)| again == hash)
-}
-
-/// Hashes a password once more, in the way and with the salt of a hash.
-fn hash_as(password: &str, hash: &PasswordHash, memory: &Memory) -> Option<Output> {
-    let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
-    let version = Version::try_from(hash.version?).ok()?;
-    let params = Params::try_from(hash).ok()?;
-    let (salt, mut again) = (hash.salt?, [0; Output::MAX_LENGTH]);
-    let again = again.get_mut(..hash.hash?.len())?;
-    memory.with(params.block_count(), |blocks| {
-        let argon2 = Argon2::new(algorithm, version, params);
-        argon2.hash_password_into_with_memory(password.as_bytes(), &salt, again, blocks)
-    })?;
-    Output::new(again).ok()
-}
-
-/// What hashes are computed in, kept for those that follow soon.
-///
-/// To get 19 MiB from the kernel for each takes a third of the time of a hash. All of that is
-/// spent inside the kernel, page by page at first and in one go at the end; where kernels are
-/// not preemptible, nothing else runs on that processor meanwhile.
-#[derive(Clone, Debug, Default)]
-struct Memory {
-    free: Arc<Mutex<Vec<Vec<Block>>>>,
-    /// Gives all back after a while.
-    end: Arc<Mutex<Option<AbortHandle>>>,
-}
-
-impl Memory {
-    fn with(
-        &self,
-        blocks: usize,
-        call: impl FnOnce(&mut [Block]) -> argon2::Result<()>,
-    ) -> Option<()> {
-        let mut memory = lock(&self.free).pop().unwrap_or_default();
-        memory.resize(blocks, Block::default());
-        let answer = call(&mut memory);
-        lock(&self.free).push(memory);
-        answer.ok()
-    }
-
-    /// Gives it back after a time in which nobody calls this again.
-    fn give_back_later(&self, runtime: &Handle) {
-        let free = Arc::clone(&self.free);
-        let later = runtime.spawn(async move {
-            sleep(KEPT).await;
-            lock(&free).clear();
-        });
-        if let Some(before) = lock(&self.end).replace(later.abort_handle()) {
-            before.abort();
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn verify(password: &str, hash: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(hash) else {
+        return false;
+    };
+    let verified = Argon2::default().verify_password(password.as_bytes(), &hash);
+    verified.is_ok()
 }
 
 impl Passwords {
@@ -131,7 +67,6 @@ impl Passwords {
         let nobody = gate.run(|| hash("nobody's password")).await;
         Ok(Self {
             nobody: nobody.map_err(blocked)??,
-            memory: Memory::default(),
             gate,
         })
     }
@@ -158,13 +93,10 @@ impl Passwords {
         }
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nobody.clone());
-        let (memory, runtime) = (self.memory.clone(), Handle::current());
-        let check = move || {
-            let right = verify(password.expose(), &hash, &memory);
-            memory.give_back_later(&runtime);
-            right
-        };
-        let right = self.gate.run(check).await;
+        let right = self
+            .gate
+            .run(move || verify(password.expose(), &hash))
+            .await;
         Ok(right.map_err(blocked)? && known)
     }
 }
