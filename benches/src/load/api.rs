@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::ops::AddAssign;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use daas_core::blocking::Gate;
@@ -172,7 +171,7 @@ impl Requests {
     /// # Errors
     /// Where nobody can log in, or there is no `wrk`.
     pub(super) async fn start(address: SocketAddr, beside: Beside, time: Duration) -> Result<Self> {
-        let visitor = Arc::new(Visitor::log_in(address).await?);
+        let visitor = Visitor::log_in(address).await?;
         let wrk = (beside.wrk > 0).then(|| start_wrk(&visitor, beside.wrk, time));
         let (end, ended) = oneshot::channel::<()>();
         let gate = Gate::in_the_background(1, "requests")?;
@@ -228,73 +227,81 @@ fn answers_of(wrk: Child) -> Result<u64> {
     Ok(requests.trim().parse()?)
 }
 
-/// Answers that are counted while requests go on.
-#[derive(Default)]
-struct Counts {
-    reads: AtomicU64,
-    log_ins: AtomicU64,
-    launches: AtomicU64,
+/// Asks, and keeps what came of it.
+struct Asker {
+    visitor: Visitor,
+    state: Mutex<State>,
 }
 
-fn ask_until(
-    visitor: Arc<Visitor>,
-    beside: Beside,
-    ended: oneshot::Receiver<()>,
-) -> Result<Answers> {
+#[derive(Default)]
+struct State {
+    answers: Answers,
+    /// Desktops that are there, the oldest first.
+    desktops: VecDeque<String>,
+}
+
+fn ask_until(visitor: Visitor, beside: Beside, ended: oneshot::Receiver<()>) -> Result<Answers> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let (visitor, counts) = (&visitor, &Arc::new(Counts::default()));
-    let read = || {
-        let (visitor, counts) = (Arc::clone(visitor), Arc::clone(counts));
-        async move {
-            visitor.read_catalogue().await?;
-            counts.reads.fetch_add(1, Relaxed);
-            Ok(())
-        }
-    };
-    let log_in = || {
-        let (visitor, counts) = (Arc::clone(visitor), Arc::clone(counts));
-        async move {
-            log_in(visitor.address).await?;
-            counts.log_ins.fetch_add(1, Relaxed);
-            Ok(())
-        }
-    };
+    let asker = Arc::new(Asker {
+        visitor,
+        state: Mutex::default(),
+    });
     runtime.block_on(async {
         tokio::select! {
-            () = repeat(beside.reads, read) => {}
-            () = repeat(beside.log_ins, log_in) => {}
-            () = launch_on(beside.launches, visitor, counts) => {}
+            () = repeat(beside.reads, || Arc::clone(&asker).read()) => {}
+            () = repeat(beside.log_ins, || Arc::clone(&asker).log_in()) => {}
+            () = repeat(beside.launches, || Arc::clone(&asker).launch()) => {}
             _ = ended => {}
         }
-    });
-    Ok(Answers {
-        reads: counts.reads.load(Relaxed),
-        log_ins: counts.log_ins.load(Relaxed),
-        launches: counts.launches.load(Relaxed),
-        wrk: 0,
-    })
+        asker.delete_until(0).await
+    })?;
+    Ok(asker.state().answers)
 }
 
-/// Desktops come and go.
-async fn launch_on(per_second: u32, visitor: &Arc<Visitor>, counts: &Arc<Counts>) {
-    let desktops = Arc::new(tokio::sync::Mutex::new(VecDeque::new()));
-    let launch = || {
-        let (visitor, counts) = (Arc::clone(visitor), Arc::clone(counts));
-        let desktops = Arc::clone(&desktops);
-        async move {
-            let launched = visitor.launch().await?;
-            counts.launches.fetch_add(1, Relaxed);
-            let mut desktops = desktops.lock().await;
-            desktops.push_back(launched);
-            if desktops.len() > DESKTOPS
-                && let Some(oldest) = desktops.pop_front()
-            {
-                visitor.delete(&oldest).await?;
-            }
-            Ok(())
+impl Asker {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read(self: Arc<Self>) -> Result<()> {
+        self.visitor.read_catalogue().await?;
+        self.state().answers.reads += 1;
+        Ok(())
+    }
+
+    async fn log_in(self: Arc<Self>) -> Result<()> {
+        log_in(self.visitor.address).await?;
+        self.state().answers.log_ins += 1;
+        Ok(())
+    }
+
+    /// Desktops come, and the oldest go.
+    async fn launch(self: Arc<Self>) -> Result<()> {
+        let launched = self.visitor.launch().await?;
+        {
+            let mut state = self.state();
+            state.answers.launches += 1;
+            state.desktops.push_back(launched);
         }
-    };
-    repeat(per_second, launch).await;
+        self.delete_until(DESKTOPS).await
+    }
+
+    /// Deletes the oldest desktops until no more than some are left.
+    async fn delete_until(&self, left: usize) -> Result<()> {
+        while let Some(oldest) = self.oldest_beyond(left) {
+            self.visitor.delete(&oldest).await?;
+        }
+        Ok(())
+    }
+
+    fn oldest_beyond(&self, left: usize) -> Option<String> {
+        let desktops = &mut self.state().desktops;
+        if desktops.len() > left {
+            desktops.pop_front()
+        } else {
+            None
+        }
+    }
 }
 
 async fn repeat<F>(per_second: u32, request: impl Fn() -> F)
@@ -309,13 +316,11 @@ where
     let mut running = JoinSet::new();
     loop {
         ticks.tick().await;
-        running.spawn(timeout(PATIENCE, request()));
+        let request = timeout(PATIENCE, request());
+        running.spawn(async { request.await.map_err(Error::from).flatten() });
         while let Some(done) = running.try_join_next() {
-            match done {
-                Ok(Ok(Ok(()))) => {}
-                Ok(Ok(Err(error))) => eprintln!("tunnel-load: {error}"),
-                Ok(Err(late)) => eprintln!("tunnel-load: no answer: {late}"),
-                Err(error) => eprintln!("tunnel-load: {error}"),
+            if let Err(error) = done.map_err(Error::from).flatten() {
+                eprintln!("tunnel-load: {error}");
             }
         }
     }

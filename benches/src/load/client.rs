@@ -1,6 +1,7 @@
 //! One client: it checks and times what comes, answers it as a browser would, and at the
 //! end asks for the last words.
 
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -51,12 +52,19 @@ impl Phase {
 /// How many phases there are.
 pub(super) const PHASES: usize = 2;
 
-/// What a client got in one phase.
-#[derive(Debug, Default)]
+/// What a client got in one phase, or all clients of a group.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Got {
     pub(super) bytes: u64,
     /// Microseconds from the sending of each piece to its arrival.
     pub(super) latencies_us: Vec<u32>,
+}
+
+impl AddAssign for Got {
+    fn add_assign(&mut self, more: Self) {
+        self.bytes += more.bytes;
+        self.latencies_us.extend(more.latencies_us);
+    }
 }
 
 struct Client<'g> {

@@ -20,8 +20,8 @@ pub(super) struct Flow {
     time: Duration,
     /// Processor time of the server alone.
     cpu: Duration,
-    bytes: u64,
-    latencies_us: Vec<u32>,
+    /// Latencies are those of busy tunnels, in rising order.
+    got: Got,
 }
 
 impl Flow {
@@ -35,7 +35,7 @@ impl Flow {
     }
 
     fn mb_per_s(&self) -> f64 {
-        self.bytes as f64 / 1e6 / self.time.as_secs_f64()
+        self.got.bytes as f64 / 1e6 / self.time.as_secs_f64()
     }
 
     fn cores(&self) -> f64 {
@@ -48,18 +48,20 @@ impl Flow {
 
     /// In milliseconds.
     fn latency(&self, share: f64) -> f64 {
-        let last = self.latencies_us.len().saturating_sub(1);
+        let last = self.got.latencies_us.len().saturating_sub(1);
         let at = (last as f64 * share).round() as usize;
-        self.latencies_us
+        self.got
+            .latencies_us
             .get(at)
             .map_or(f64::NAN, |&us| f64::from(us) / 1000.0)
     }
 
-    /// Takes over what one group of clients got; only one of them counts.
+    /// Takes over what a group of clients got. Of the first one, which is busy, latencies
+    /// count.
     fn take(&mut self, got: Got) {
-        self.bytes += got.bytes;
-        if self.latencies_us.is_empty() {
-            self.latencies_us = got.latencies_us;
+        self.got.bytes += got.bytes;
+        if self.got.latencies_us.is_empty() {
+            self.got.latencies_us = got.latencies_us;
         }
     }
 }
@@ -140,7 +142,7 @@ impl Row {
     }
 
     /// What requests changed, in words.
-    fn beside(&self) -> Option<String> {
+    fn growth(&self) -> Option<String> {
         let beside = self.beside.as_ref()?;
         let grown = 100.0 * (beside.latency(0.99) / self.alone.latency(0.99) - 1.0);
         let Answers {
@@ -223,7 +225,7 @@ impl Report {
             };
             let _ = writeln!(out, "| {name} | {} |", cells.join(" | "));
         }
-        for words in self.rows.iter().filter_map(Row::beside) {
+        for words in self.rows.iter().filter_map(Row::growth) {
             let _ = writeln!(out, "\n{words}");
         }
         for row in &self.rows {

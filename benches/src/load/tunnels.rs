@@ -101,7 +101,11 @@ impl Tunnels {
         let mut sum = Sum::default();
         while let Some(ended) = self.clients.join_next().await {
             match ended.map_err(super::Error::from).flatten() {
-                Ok(got) => sum.add(got),
+                Ok(of_one) => {
+                    for (got, more) in sum.got.iter_mut().zip(of_one) {
+                        *got += more;
+                    }
+                }
                 Err(error) => sum.failures.push(error.to_string()),
             }
         }
@@ -109,15 +113,6 @@ impl Tunnels {
             got.latencies_us.sort_unstable();
         }
         sum
-    }
-}
-
-impl Sum {
-    fn add(&mut self, of_one: [Got; PHASES]) {
-        for (sum, got) in self.got.iter_mut().zip(of_one) {
-            sum.bytes += got.bytes;
-            sum.latencies_us.extend(got.latencies_us);
-        }
     }
 }
 
