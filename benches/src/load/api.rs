@@ -40,9 +40,10 @@ impl Beside {
     }
 }
 
-/// Requests that were answered as they should be.
+/// Requests that were answered as they should be, and those that were not.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Answers {
+    pub(super) failures: u64,
     pub(super) reads: u64,
     pub(super) log_ins: u64,
     pub(super) launches: u64,
@@ -51,6 +52,7 @@ pub(super) struct Answers {
 
 impl AddAssign for Answers {
     fn add_assign(&mut self, more: Self) {
+        self.failures += more.failures;
         self.reads += more.reads;
         self.log_ins += more.log_ins;
         self.launches += more.launches;
@@ -72,7 +74,7 @@ pub(super) async fn log_in(address: SocketAddr) -> Result<String> {
 }
 
 /// Somebody who is logged in.
-struct Visitor {
+pub(super) struct Visitor {
     address: SocketAddr,
     cookie: String,
     /// The token against forged requests.
@@ -80,7 +82,9 @@ struct Visitor {
 }
 
 impl Visitor {
-    async fn log_in(address: SocketAddr) -> Result<Self> {
+    /// # Errors
+    /// Where that is refused.
+    pub(super) async fn log_in(address: SocketAddr) -> Result<Self> {
         let body = format!("{{\"username\":\"{USER}\",\"password\":\"{PASSWORD}\"}}");
         let answer = ask(address, "POST /api/v1/session", "", &body).await?;
         let mut lines = answer.head.lines();
@@ -169,9 +173,8 @@ impl Requests {
     /// Starts them, for at least some time.
     ///
     /// # Errors
-    /// Where nobody can log in, or there is no `wrk`.
-    pub(super) async fn start(address: SocketAddr, beside: Beside, time: Duration) -> Result<Self> {
-        let visitor = Visitor::log_in(address).await?;
+    /// Where there is no `wrk`.
+    pub(super) fn start(visitor: Arc<Visitor>, beside: Beside, time: Duration) -> Result<Self> {
         let wrk = (beside.wrk > 0).then(|| start_wrk(&visitor, beside.wrk, time));
         let (end, ended) = oneshot::channel::<()>();
         let gate = Gate::in_the_background(1, "requests")?;
@@ -229,7 +232,7 @@ fn answers_of(wrk: Child) -> Result<u64> {
 
 /// Asks, and keeps what came of it.
 struct Asker {
-    visitor: Visitor,
+    visitor: Arc<Visitor>,
     state: Mutex<State>,
 }
 
@@ -240,7 +243,11 @@ struct State {
     desktops: VecDeque<String>,
 }
 
-fn ask_until(visitor: Visitor, beside: Beside, ended: oneshot::Receiver<()>) -> Result<Answers> {
+fn ask_until(
+    visitor: Arc<Visitor>,
+    beside: Beside,
+    ended: oneshot::Receiver<()>,
+) -> Result<Answers> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let asker = Arc::new(Asker {
         visitor,
@@ -248,9 +255,9 @@ fn ask_until(visitor: Visitor, beside: Beside, ended: oneshot::Receiver<()>) -> 
     });
     runtime.block_on(async {
         tokio::select! {
-            () = repeat(beside.reads, || Arc::clone(&asker).read()) => {}
-            () = repeat(beside.log_ins, || Arc::clone(&asker).log_in()) => {}
-            () = repeat(beside.launches, || Arc::clone(&asker).launch()) => {}
+            () = asker.repeat(beside.reads, Asker::read) => {}
+            () = asker.repeat(beside.log_ins, Asker::log_in) => {}
+            () = asker.repeat(beside.launches, Asker::launch) => {}
             _ = ended => {}
         }
         asker.delete_until(0).await
@@ -261,6 +268,37 @@ fn ask_until(visitor: Visitor, beside: Beside, ended: oneshot::Receiver<()>) -> 
 impl Asker {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn repeat<F>(self: &Arc<Self>, per_second: u32, request: impl Fn(Arc<Self>) -> F)
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        if per_second == 0 {
+            return std::future::pending().await;
+        }
+        let mut ticks = interval(Duration::from_secs(1) / per_second);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut running = JoinSet::new();
+        loop {
+            ticks.tick().await;
+            let request = timeout(PATIENCE, request(Arc::clone(self)));
+            running.spawn(async { request.await.map_err(Error::from).flatten() });
+            while let Some(done) = running.try_join_next() {
+                if let Err(error) = done.map_err(Error::from).flatten() {
+                    self.note_failure(&error);
+                }
+            }
+        }
+    }
+
+    /// Each is counted; the first one is told, as the others are likely to be the same.
+    fn note_failure(&self, error: &Error) {
+        let failures = &mut self.state().answers.failures;
+        if *failures == 0 {
+            eprintln!("tunnel-load: {error}");
+        }
+        *failures += 1;
     }
 
     async fn read(self: Arc<Self>) -> Result<()> {
@@ -300,28 +338,6 @@ impl Asker {
             desktops.pop_front()
         } else {
             None
-        }
-    }
-}
-
-async fn repeat<F>(per_second: u32, request: impl Fn() -> F)
-where
-    F: Future<Output = Result<()>> + Send + 'static,
-{
-    if per_second == 0 {
-        return std::future::pending().await;
-    }
-    let mut ticks = interval(Duration::from_secs(1) / per_second);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut running = JoinSet::new();
-    loop {
-        ticks.tick().await;
-        let request = timeout(PATIENCE, request());
-        running.spawn(async { request.await.map_err(Error::from).flatten() });
-        while let Some(done) = running.try_join_next() {
-            if let Err(error) = done.map_err(Error::from).flatten() {
-                eprintln!("tunnel-load: {error}");
-            }
         }
     }
 }

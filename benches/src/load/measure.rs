@@ -4,11 +4,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::api::{Beside, Requests};
+use super::api::{Beside, Requests, Visitor};
 use super::client::Phase;
 use super::process::{Process, check_files};
 use super::report::{Flow, Row};
@@ -188,13 +189,14 @@ impl<'l> Bench<'l> {
     /// Alone and beside requests by turns, on the same tunnels: what else this machine has
     /// to do changes from one minute to the next by more than the difference.
     async fn take_turns(&self, row: &mut Row, busy: &Tunnels, server: SocketAddr) -> Result<()> {
+        let visitor = Arc::new(Visitor::log_in(server).await?);
         let mut beside = Flow::default();
         let mut left = self.load.time;
         while !left.is_zero() {
             let turn = left.min(TURN);
             left -= turn;
             row.alone += self.phase(busy, Phase::Alone, turn).await?;
-            let requests = Requests::start(server, self.load.beside, turn + BETWEEN).await?;
+            let requests = Requests::start(visitor.clone(), self.load.beside, turn + BETWEEN)?;
             sleep(BETWEEN).await;
             beside += self.phase(busy, Phase::Beside, turn).await?;
             row.answers += requests.end().await?;

@@ -150,11 +150,12 @@ impl Row {
             log_ins,
             launches,
             wrk,
+            failures,
         } = self.answers;
         Some(format!(
             "Requests were made half of the time, by turns. Answered: {reads} reads, {log_ins} \
-             log-ins, {launches} launches, and {wrk} reads to wrk. The p99 beside them is \
-             {grown:+.0} %."
+             log-ins, {launches} launches, and {wrk} reads to wrk; refused or too late: {failures}. The p99 \
+             beside them is {grown:+.0} %."
         ))
     }
 }
