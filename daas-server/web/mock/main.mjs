@@ -1,5 +1,6 @@
 // Runs the mock by itself: `npm run mock`, then `npm run dev` beside it; or, after
-// `npm run build`, the built page under the mock's own address. Log in as demo / demo.
+// `npm run build`, the built page under the mock's own address. Log in as demo / demo,
+// or as admin / administrator.
 
 import { fileURLToPath } from 'node:url';
 import { startMock } from './server.mjs';
@@ -10,4 +11,4 @@ const mock = await startMock({
   appCount: Number(process.env['MOCK_APPS'] ?? 5),
   stepMs: Number(process.env['MOCK_STEP_MS'] ?? 900),
 });
-console.log(`mock server at ${mock.url}, log in as demo / demo`);
+console.log(`mock server at ${mock.url}, log in as demo / demo or admin / administrator`);

@@ -5,12 +5,16 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { WebSocketServer } from 'ws';
+import { Directory } from './access/directory.mjs';
+import { accept, logIn } from './access/log-in.mjs';
+import { answer } from './access/routes.mjs';
+import { ownQuota, sessionView } from './access/views.mjs';
 import { apps } from './apps.mjs';
 import { Desktop } from './desktop.mjs';
+import { cookieOf, json, problem, readJson } from './http.mjs';
 import { Instances } from './instances.mjs';
 
 const API = '/api/v1';
-const TRIES_MAX = 5;
 const INSTANCES_MAX = 8;
 
 /** What the real server sends with the page. */
@@ -27,13 +31,27 @@ const TYPES = {
   '.txt': 'text/plain; charset=utf-8',
 };
 
-/** @type {Readonly<Record<string, string>>} names and passwords */
-const USERS = { demo: 'demo', ada: 'lovelace' };
-
 /**
  * @typedef {import('node:http').IncomingMessage} Request
  * @typedef {import('node:http').ServerResponse} Response
- * @typedef {{ user: { id: string, name: string, role: string }, csrf_token: string }} Session
+ * @typedef {object} Session
+ * @property {string} id
+ * @property {string} user the id of who is logged in
+ * @property {string} csrf_token
+ * @property {string} created_at
+ * @property {string} used_at
+ * @property {string} address
+ * @property {string} user_agent
+ * @typedef {object} Tunnel
+ * @property {string} id
+ * @property {{ id: string, name: string }} user
+ * @property {string} instance_id
+ * @property {{ id: string, name: string }} app
+ * @property {string} since
+ * @property {string} address
+ * @property {number} bytes_in
+ * @property {number} bytes_out
+ * @property {() => void} end
  * @typedef {object} Fault
  * @property {number} status
  * @property {Record<string, unknown>} [problem]
@@ -48,6 +66,7 @@ const USERS = { demo: 'demo', ada: 'lovelace' };
  * @property {string} [dist] folder of the built page
  * @property {number} [appCount] length of the catalogue
  * @property {number} [stepMs] how long each step of a start takes
+ * @property {{ id: string, name: string }[]} [providers] other services to log in by
  * @property {number} [retryAfterS] how long log-ins are refused after too many tries
  */
 
@@ -57,6 +76,11 @@ export class Mock {
     this.options = options;
     this.apps = apps(options.appCount ?? 5);
     this.instances = new Instances(options.stepMs ?? 900);
+    this.directory = new Directory();
+    /** Other services that vouch for people. */
+    this.providers = options.providers ?? [];
+    /** @type {Map<string, Tunnel>} what operators see */
+    this.tunnels = new Map();
     /** @type {Map<string, Session>} by cookie */
     this.sessions = new Map();
     /** @type {Map<string, { instance: import('./instances.mjs').Instance, user: string }>} */
@@ -122,23 +146,29 @@ export class Mock {
    * @param {Response} response
    */
   async handle(request, response) {
-    const { pathname } = new URL(request.url ?? '/', 'http://mock');
+    const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://mock');
     response.setHeader('X-Content-Type-Options', 'nosniff');
     if (!pathname.startsWith(API)) return this.page(pathname, response);
     response.setHeader('Cache-Control', 'no-store');
     const path = pathname.slice(API.length);
     const method = request.method ?? 'GET';
     this.log.push(`${method} ${path}`);
-    const route = `${method} ${path.replace(/^\/instances\/[^/]+/, '/instances/:id')}`;
+    const [name, id] = routeOf(path);
+    const route = `${method} ${name}`;
     if (this.fault(route, response)) return;
     const body = await readJson(request);
-    if (route === 'POST /session') return this.logIn(body, response);
+    if (route === 'GET /sign-on') return json(response, 200, { local: true, ldap: false, oidc: this.providers });
+    if (path.startsWith('/sign-on/oidc/')) return void response.writeHead(302, { Location: '/?sign_on_error=denied' }).end();
+    if (route === 'POST /session') return logIn(this, body, request, response);
+    if (route === 'POST /invitations') return accept(this, body, request, response);
     const session = this.sessionOf(request);
     if (!session) return problem(response, 401, { detail: 'Log in first.' });
     if (method !== 'GET' && request.headers['x-csrf-token'] !== session.csrf_token) {
       return problem(response, 403, { detail: 'The page is out of date. Reload it.' });
     }
-    this.route(route, { path, body, session, request, response });
+    const user = this.directory.user(session.user);
+    const call = { mock: this, session, user, id, query, body, response };
+    if (!answer(route, call)) this.route(route, { path, body, session, request, response });
   }
 
   /**
@@ -164,10 +194,10 @@ export class Mock {
    * @param {{ path: string, body: any, session: Session, request: Request, response: Response }} call
    */
   route(route, { path, body, session, request, response }) {
-    const user = session.user.id;
-    if (route === 'GET /session') return json(response, 200, session);
+    const user = session.user;
+    if (route === 'GET /session') return json(response, 200, sessionView(this, session));
     if (route === 'DELETE /session') return this.logOut(request, response);
-    if (route === 'GET /apps') return json(response, 200, { items: this.apps, next_cursor: null });
+    if (route === 'GET /apps') return json(response, 200, { items: this.catalogue(user), next_cursor: null });
     if (route === 'GET /events') return this.listenTo(user, response);
     if (route === 'GET /instances') {
       const items = this.instances.of(user).sort((a, b) => b.created_at.localeCompare(a.created_at));
@@ -187,33 +217,33 @@ export class Mock {
   }
 
   /**
-   * @param {any} body
-   * @param {Response} response
+   * The catalogue; who manages quotas sees them in it.
+   * @param {string} user
    */
-  logIn(body, response) {
-    const wait = Math.ceil((this.blockedUntil - Date.now()) / 1000);
-    if (wait > 0) {
-      response.setHeader('Retry-After', String(wait));
-      return problem(response, 429, { detail: 'Too many attempts.', retry_after: wait });
-    }
-    const name = String(body?.username).toLowerCase();
-    if (!Object.hasOwn(USERS, name) || USERS[name] !== body?.password) return this.wrong(response);
-    this.failedTries = 0;
-    const cookie = randomBytes(16).toString('hex');
-    const session = { user: { id: `user-${name}`, name, role: 'user' }, csrf_token: randomBytes(16).toString('hex') };
-    this.sessions.set(cookie, session);
-    response.setHeader('Set-Cookie', `daas_session=${cookie}; HttpOnly; SameSite=Strict; Path=/`);
-    json(response, 200, session);
+  catalogue(user) {
+    const shown = this.directory.permissionsOf(this.directory.user(user)).includes('quotas_manage');
+    return shown ? this.apps.map((app) => ({ ...app, quota: this.directory.appQuotas.get(app.id) ?? null })) : this.apps;
   }
 
-  /** @param {Response} response */
-  wrong(response) {
-    this.failedTries++;
-    if (this.failedTries >= TRIES_MAX) {
-      this.failedTries = 0;
-      this.blockedUntil = Date.now() + (this.options.retryAfterS ?? 30) * 1000;
-    }
-    problem(response, 401, { detail: 'Name or password is wrong.' });
+  /**
+   * @param {import('./access/directory.mjs').User} user
+   * @param {Response} response
+   * @param {Pick<Session, 'address' | 'user_agent'>} browser
+   */
+  beginSession(user, response, { address, user_agent }) {
+    const cookie = randomBytes(16).toString('hex');
+    const now = new Date().toISOString();
+    const times = { created_at: now, used_at: now };
+    const csrf_token = randomBytes(16).toString('hex');
+    const session = { id: randomUUID(), user: user.id, csrf_token, ...times, address, user_agent };
+    this.sessions.set(cookie, session);
+    response.setHeader('Set-Cookie', `daas_session=${cookie}; HttpOnly; SameSite=Strict; Path=/`);
+    return session;
+  }
+
+  /** @param {string} user */
+  endSessionsOf(user) {
+    for (const [cookie, session] of this.sessions) if (session.user === user) this.sessions.delete(cookie);
   }
 
   /**
@@ -241,6 +271,11 @@ export class Mock {
     if (!app) return problem(response, 404, { detail: 'There is no such application.' });
     if (this.instances.of(user).length >= INSTANCES_MAX) {
       return problem(response, 409, { detail: `You may have at most ${INSTANCES_MAX} instances. Delete one first.` });
+    }
+    const quota = ownQuota(this, this.directory.user(user));
+    const limits = [quota, ...quota.apps.filter(({ app_id }) => app_id === app.id)];
+    if (limits.some(({ limits: { instances }, used }) => instances !== null && used.instances >= instances)) {
+      return problem(response, 409, { code: 'quota', detail: 'You have as many as you may. Delete one first.' });
     }
     json(response, 201, this.instances.launch(app, user));
   }
@@ -311,7 +346,7 @@ export class Mock {
       if (!found) return webSocket.close(1000, '769');
       const number = (/** @type {string} */ name) => Number(searchParams.get(name));
       const size = { width: number('GUAC_WIDTH'), height: number('GUAC_HEIGHT'), dpi: number('GUAC_DPI') };
-      this.look(webSocket, size, found.instance);
+      this.look(webSocket, size, found.instance, found.user);
     });
   }
 
@@ -319,16 +354,34 @@ export class Mock {
    * @param {import('ws').WebSocket} webSocket
    * @param {{ width: number, height: number, dpi: number }} size
    * @param {import('./instances.mjs').Instance} instance
+   * @param {string} user
    */
-  look(webSocket, size, instance) {
+  look(webSocket, size, instance, user) {
     const desktop = new Desktop(webSocket, size, instance);
+    const tunnel = this.addTunnel(this.directory.user(user), instance.app, () => desktop.end(523, 'session ended'), instance.id);
     this.desktops.add(desktop);
     this.lastDesktop = desktop;
     instance.tunnels++;
     webSocket.on('close', () => {
       this.desktops.delete(desktop);
+      this.tunnels.delete(tunnel);
       instance.tunnels--;
     });
+  }
+
+  /**
+   * @param {{ id: string, name: string }} user
+   * @param {{ id: string, name: string }} app
+   * @param {() => void} end
+   */
+  addTunnel(user, app, end = () => undefined, instance_id = String(randomUUID())) {
+    const id = randomUUID();
+    const [of, on] = [user, app].map((one) => ({ id: one.id, name: one.name }));
+    if (!of || !on) throw new Error('nobody');
+    const since = new Date().toISOString();
+    const traffic = { bytes_in: 18_400, bytes_out: 5_230_000 };
+    this.tunnels.set(id, { id, user: of, instance_id, app: on, since, address: '192.0.2.17', ...traffic, end });
+    return id;
   }
 
   /**
@@ -349,41 +402,17 @@ export class Mock {
   }
 }
 
-/** @param {Request} request */
-function cookieOf(request) {
-  return /(?:^|;\s*)daas_session=([0-9a-f]+)/.exec(request.headers.cookie ?? '')?.[1] ?? '';
-}
+/** Paths that begin so have an id behind them. */
+const WITH_ID = /^\/(profile\/sessions|instances|users|groups|sessions|tokens|apps)\/([^/]+)/;
 
 /**
- * @param {Request} request
- * @returns {Promise<any>}
+ * The path with the id written as `:id`, and the id.
+ * @param {string} path
+ * @returns {[string, string]}
  */
-async function readJson(request) {
-  let text = '';
-  for await (const chunk of request) text += chunk;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * @param {Response} response
- * @param {number} status
- * @param {unknown} value
- */
-function json(response, status, value, type = 'application/json') {
-  response.writeHead(status, { 'Content-Type': type }).end(JSON.stringify(value));
-}
-
-/**
- * @param {Response} response
- * @param {number} status
- * @param {Record<string, unknown>} more
- */
-function problem(response, status, more) {
-  json(response, status, { type: 'about:blank', title: `Status ${status}`, status, ...more }, 'application/problem+json');
+function routeOf(path) {
+  const id = WITH_ID.exec(path)?.[2] ?? '';
+  return [path.replace(WITH_ID, '/$1/:id'), decodeURIComponent(id)];
 }
 
 /** @param {Options} [options] */

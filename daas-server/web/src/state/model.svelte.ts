@@ -1,8 +1,12 @@
 /** What the page knows: who is logged in, the catalogue, the instances. */
 
+import type { Permission } from '../lib/api/access';
+import { AdminApi } from '../lib/api/admin';
 import { Client } from '../lib/api/client';
 import { ApiError } from '../lib/api/error';
 import { LiveEvents } from '../lib/api/events';
+import { ProfileApi } from '../lib/api/profile';
+import type { OwnQuota } from '../lib/api/quota';
 import type { App, AppSummary, Instance, Session, Transition, User } from '../lib/api/types';
 import { merge, transitionsOf, wakeOf } from '../lib/instances';
 import { t, wordsFor } from '../lib/text';
@@ -13,6 +17,8 @@ export type Phase = 'booting' | 'anonymous' | 'ready' | 'broken';
 
 class Model {
   readonly client = new Client();
+  readonly profile = new ProfileApi(this.client);
+  readonly admin = new AdminApi(this.client);
   phase = $state<Phase>('booting');
   /** Why the page could not begin. */
   broken = $state('');
@@ -21,6 +27,8 @@ class Model {
   user = $state.raw<User | null>(null);
   apps = $state.raw<readonly App[] | null>(null);
   appsProblem = $state<string | null>(null);
+  /** What this person may have, where the server says so. */
+  quota = $state.raw<OwnQuota | null>(null);
   instances = $state.raw<readonly Instance[] | null>(null);
   instancesProblem = $state<string | null>(null);
   /** Whether changes arrive by themselves. */
@@ -44,6 +52,7 @@ class Model {
 
   constructor() {
     this.client.onUnauthorized = () => this.#loggedOut(this.phase === 'ready');
+    this.client.onSession = (session) => this.#renewed(session);
     document.addEventListener('visibilitychange', () => this.#visibilityChanged());
   }
 
@@ -58,8 +67,19 @@ class Model {
     }
   }
 
-  async logIn(name: string, password: string): Promise<void> {
-    this.#loggedIn(await this.client.logIn(name, password));
+  async logIn(name: string, password: string, code?: string): Promise<void> {
+    this.#loggedIn(await this.client.logIn(name, password, code));
+  }
+
+  /** Takes an invitation, whoever was logged in before. */
+  async accept(token: string, password: string): Promise<void> {
+    const session = await this.client.accept(token, password);
+    if (this.phase === 'ready') this.#loggedOut(false);
+    this.#loggedIn(session);
+  }
+
+  can(permission: Permission): boolean {
+    return this.user?.permissions.includes(permission) ?? false;
   }
 
   async logOut(): Promise<void> {
@@ -77,6 +97,15 @@ class Model {
       this.appsProblem = null;
     } catch (error) {
       this.appsProblem = wordsFor(error);
+    }
+  }
+
+  /** What is left of the quota helps to decide, but nothing depends on it. */
+  async loadQuota(): Promise<void> {
+    try {
+      this.quota = await this.profile.quota();
+    } catch {
+      this.quota = null;
     }
   }
 
@@ -196,12 +225,18 @@ class Model {
     void this.loadInstances();
   }
 
+  /** Rights and names may have changed meanwhile. */
+  #renewed(session: Session): void {
+    if (this.phase === 'ready' && session.user.id === this.user?.id) this.user = session.user;
+  }
+
   #loggedOut(expired: boolean): void {
     this.#events.close();
     forget(browserStore());
     notices.clear();
     this.user = null;
     this.apps = this.instances = null;
+    this.quota = null;
     this.appsProblem = this.instancesProblem = null;
     this.launching = null;
     this.wanted = null;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { accessible, connect, fitsSideways, logIn, phase, sent, until, visit, type Visit } from './harness';
+import { accessible, connect, fitsSideways, focused, logIn, phase, sent, tabTo, until, visit, type Visit } from './harness';
 
 function only(on: Visit) {
   const [instance] = on.mock.instances.of('user-demo');
@@ -107,27 +107,19 @@ describe('keyboard alone', () => {
   it('is enough for everything', async () => {
     const on = await visit();
     const { page, at } = on;
-    const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-testid'));
-    const tabTo = async (testId: string) => {
-      for (let presses = 0; presses < 60; presses++) {
-        if ((await focused()) === testId) return;
-        await page.keyboard.press('Tab');
-      }
-      throw new Error(`Tab does not lead to ${testId}`);
-    };
     await at('login-name').waitFor();
-    expect(await focused()).toBe('login-name');
+    expect(await focused(on)).toBe('login-name');
     await page.keyboard.type('demo');
-    await tabTo('login-password');
+    await tabTo(on, 'login-password');
     await page.keyboard.type('demo');
     await page.keyboard.press('Enter');
     await at('app-debian').waitFor();
-    await tabTo('launch-debian');
+    await tabTo(on, 'launch-debian');
     const ring = await at('launch-debian').evaluate((element) => getComputedStyle(element).boxShadow);
     expect(ring).not.toBe('none');
     await page.keyboard.press('Enter');
     await phase(on, 'connected');
-    await until('keys go to the desktop', async () => (await focused()) === 'viewer-keys');
+    await until('keys go to the desktop', async () => (await focused(on)) === 'viewer-keys');
 
     await page.keyboard.type('aB');
     await page.keyboard.press('Tab');
@@ -140,7 +132,7 @@ describe('keyboard alone', () => {
     await page.keyboard.down('Shift');
     await at('bar').waitFor();
     for (const key of ['Shift', 'Alt', 'Control']) await page.keyboard.up(key);
-    await until('the focus is in the bar', async () => (await focused()) === 'bar-clipboard');
+    await until('the focus is in the bar', async () => (await focused(on)) === 'bar-clipboard');
     const held = new Map<string, string>();
     for (const [keysym = '', pressed = ''] of sent(on, 'key')) held.set(keysym, pressed);
     expect([...held.values()]).toEqual([...held.values()].map(() => '0'));
@@ -150,33 +142,33 @@ describe('keyboard alone', () => {
     const seen = new Set<string | null | undefined>();
     for (let presses = 0; presses < 40; presses++) {
       await page.keyboard.press('Tab');
-      seen.add(await focused());
+      seen.add(await focused(on));
       expect(await page.evaluate(() => document.activeElement?.closest('[data-testid=bar]') !== null)).toBe(true);
     }
     expect(seen).toContain('bar-stop');
     expect(seen).toContain('bar-disconnect');
     expect(sent(on, 'key')).toHaveLength(before);
 
-    await tabTo('keys-ctrl-alt-del');
+    await tabTo(on, 'keys-ctrl-alt-del');
     await page.keyboard.press('Enter');
     await until('the combination arrived', () => sent(on, 'key').length === before + 6);
     expect(sent(on, 'key').slice(-6).map((key) => key.join(' '))).toEqual([
       '65507 1', '65513 1', '65535 1', '65535 0', '65513 0', '65507 0',
     ]);
     await page.keyboard.press('Escape');
-    await until('keys go to the desktop again', async () => (await focused()) === 'viewer-keys');
+    await until('keys go to the desktop again', async () => (await focused(on)) === 'viewer-keys');
     await page.keyboard.press('Control+Alt+Shift');
     await at('bar').waitFor();
-    await tabTo('bar-disconnect');
+    await tabTo(on, 'bar-disconnect');
     await page.keyboard.press('Enter');
     const id = only(on).id;
     await at(`instance-${id}`).waitFor();
-    await tabTo(`delete-${id}`);
+    await tabTo(on, `delete-${id}`);
     await page.keyboard.press('Enter');
-    expect(await focused()).toBe('confirm-no');
+    expect(await focused(on)).toBe('confirm-no');
     await page.keyboard.press('Escape');
     await at('confirm').waitFor({ state: 'detached' });
-    expect(await focused()).toBe(`delete-${id}`);
+    expect(await focused(on)).toBe(`delete-${id}`);
   });
 });
 

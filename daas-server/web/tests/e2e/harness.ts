@@ -6,6 +6,7 @@ import axe from 'axe-core';
 import { chromium, type Browser, type BrowserContextOptions, type Locator, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { Mock } from '../../mock/server.mjs';
+import { seed } from '../../mock/seed.mjs';
 import { startMock } from '../../mock/server.mjs';
 import { ARGUMENTS, EXECUTABLE } from './chromium.mjs';
 
@@ -28,6 +29,11 @@ afterEach(async () => {
   endings = [];
   for (const end of all) await end();
 });
+
+/** For tests that need more than a page. */
+export function theBrowser(): Browser {
+  return browser;
+}
 
 export interface Visit {
   readonly mock: Mock;
@@ -78,6 +84,16 @@ export async function logIn({ at }: Visit, name = 'demo', password = 'demo'): Pr
   await at('login-submit').click();
 }
 
+/** Logs in as an administrator and opens a part of the administration. */
+export async function administer(part: string): Promise<Visit> {
+  const on = await visit();
+  seed(on.mock);
+  await logIn(on, 'admin', 'administrator');
+  await on.at('nav-admin').click();
+  await on.at(`admin-${part}`).click();
+  return on;
+}
+
 export async function phase({ page }: Visit, wanted: string): Promise<void> {
   await page.locator(`[data-testid=reconnect-state][data-phase=${wanted}]`).waitFor();
 }
@@ -95,6 +111,20 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw new Error(`waited in vain: ${what}`);
+}
+
+/** The test id of what has the focus. */
+export function focused({ page }: Visit): Promise<string | null | undefined> {
+  return page.evaluate(() => document.activeElement?.getAttribute('data-testid'));
+}
+
+/** By the keyboard alone. */
+export async function tabTo(on: Visit, testId: string): Promise<void> {
+  for (let presses = 0; presses < 80; presses++) {
+    if ((await focused(on)) === testId) return;
+    await on.page.keyboard.press('Tab');
+  }
+  throw new Error(`Tab does not lead to ${testId}`);
 }
 
 /** What the page sent to the desktop with this opcode. */

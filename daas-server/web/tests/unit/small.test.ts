@@ -13,11 +13,30 @@ describe('routes', () => {
       { name: 'launch' },
       { name: 'session', id: '5f0c' },
       { name: 'session', id: 'a/b?c#d ü%' },
+      { name: 'profile' },
+      { name: 'admin', part: null, id: null },
+      { name: 'admin', part: 'audit', id: null },
+      { name: 'admin', part: 'users', id: 'a/b?c#d ü%' },
     ];
     for (const route of routes) expect(parseRoute(hashOf(route))).toEqual(route);
   });
 
-  it.each(['', '#', '#/', '#/nonsense', '#/open', '#/open/', '#/open/%E0%A4%A', '#//', '#/../x'])('%j is the catalogue', (hash) => {
+  it('keep the token of an invitation out of the address', () => {
+    const route = parseRoute('#/invitation/a%2Fb_c-d');
+    expect(route).toEqual({ name: 'invitation', token: 'a/b_c-d' });
+    expect(hashOf(route)).toBe('#/');
+  });
+
+  it.each(['#/admin/nonsense/1', '#/admin//1', '#/admin/'])('%j is the first part of the administration', (hash) => {
+    expect(parseRoute(hash)).toEqual({ name: 'admin', part: null, id: null });
+  });
+
+  it('have ids where there is something to show one of', () => {
+    expect(parseRoute('#/admin/audit/7')).toEqual({ name: 'admin', part: 'audit', id: null });
+    expect(parseRoute('#/admin/groups/g')).toEqual({ name: 'admin', part: 'groups', id: 'g' });
+  });
+
+  it.each(['#/invitation/', '', '#', '#/', '#/nonsense', '#/open', '#/open/', '#/open/%E0%A4%A', '#//', '#/../x'])('%j is the catalogue', (hash) => {
     expect(parseRoute(hash)).toEqual({ name: 'catalogue' });
   });
 });

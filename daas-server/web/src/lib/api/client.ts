@@ -1,7 +1,8 @@
 /** The server's HTTP interface, typed. */
 
 import { Unexpected, type Fields } from './decode';
-import { ApiError, problemText, retryAfter } from './error';
+import { ApiError, problemMarks, problemText, retryAfter } from './error';
+import { readSignOn, type SignOn } from './profile';
 import {
   readApps,
   readInstance,
@@ -15,13 +16,13 @@ import {
   type Transition,
 } from './types';
 
-const BASE = '/api/v1';
+export const BASE = '/api/v1';
 const TIMEOUT_MS = 20_000;
 
-type Method = 'GET' | 'POST' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 type Fetch = (path: string, init: RequestInit) => Promise<Response>;
 
-interface Request {
+export interface Request {
   readonly method: Method;
   readonly path: string;
   readonly body?: unknown;
@@ -34,18 +35,45 @@ export class Client {
   #csrfToken: string | null = null;
   /** Called when the server says that nobody is logged in. */
   onUnauthorized: () => void = () => undefined;
+  /** Called with each session that the server tells of. */
+  onSession: (session: Session) => void = () => undefined;
 
   constructor(fetcher: Fetch = (path, init) => fetch(path, init)) {
     this.#fetch = fetcher;
   }
 
-  async logIn(username: string, password: string): Promise<Session> {
-    const body = { username, password };
-    return this.#keep(readSession, await this.#send({ method: 'POST', path: '/session', body }));
+  async signOn(): Promise<SignOn> {
+    return read(readSignOn, await this.#send({ method: 'GET', path: '/sign-on' }));
+  }
+
+  /** `totp` is a code of the second step, or one for recovery. */
+  async logIn(username: string, password: string, totp?: string): Promise<Session> {
+    const body = totp === undefined ? { username, password } : { username, password, totp };
+    return this.#keep(await this.#send({ method: 'POST', path: '/session', body }));
+  }
+
+  /** Takes an invitation: the password is the new one. */
+  async accept(token: string, password: string): Promise<Session> {
+    return this.#keep(await this.#send({ method: 'POST', path: '/invitations', body: { token, password } }));
+  }
+
+  /** All other sessions end, and this one goes on under a new name. */
+  async changePassword(current: string, wanted: string): Promise<Session> {
+    const body = { current, new: wanted };
+    return this.#keep(await this.#call({ method: 'POST', path: '/profile/password', body }));
   }
 
   async whoAmI(): Promise<Session> {
-    return this.#keep(readSession, await this.#send({ method: 'GET', path: '/session' }));
+    return this.#keep(await this.#send({ method: 'GET', path: '/session' }));
+  }
+
+  async ask<T>(reader: (value: unknown) => T, request: Request): Promise<T> {
+    return read(reader, await this.#call(request));
+  }
+
+  /** Asks for something that is answered without content. */
+  async tell(request: Request): Promise<void> {
+    await this.#call(request);
   }
 
   async logOut(): Promise<void> {
@@ -86,18 +114,19 @@ export class Client {
     return read(readTicket, await this.#call({ method: 'POST', path }));
   }
 
-  #keep(reader: (value: unknown) => Session, value: unknown): Session {
-    const session = read(reader, value);
+  #keep(value: unknown): Session {
+    const session = read(readSession, value);
     this.#csrfToken = session.csrfToken;
+    this.onSession(session);
     return session;
   }
 
-  /** Like `#send`, and tells when nobody is logged in (any more). */
+  /** Like `#send`, and tells when nobody is logged in (any more): a wrong password is not that. */
   async #call(request: Request): Promise<unknown> {
     try {
       return await this.#sendFresh(request);
     } catch (error) {
-      if (error instanceof ApiError && error.status === 401) this.onUnauthorized();
+      if (error instanceof ApiError && error.status === 401 && error.code !== 'wrong') this.onUnauthorized();
       throw error;
     }
   }
@@ -168,7 +197,8 @@ async function readBody(response: Response): Promise<unknown> {
 function problem(response: Response, body: unknown): ApiError {
   const document: Fields = typeof body === 'object' && body !== null ? (body as Fields) : {};
   const wait = retryAfter(response.headers.get('Retry-After'), document['retry_after'], Date.now());
-  return new ApiError('problem', response.status, problemText(document), wait);
+  const { code, fields } = problemMarks(document);
+  return new ApiError('problem', response.status, problemText(document), wait, code, fields);
 }
 
 function read<T>(reader: (value: unknown) => T, value: unknown): T {

@@ -56,3 +56,38 @@ export function time(from: Fields, name: string, path: string): number {
   if (Number.isNaN(value)) throw new Unexpected(`${path}.${name}`, 'a time');
   return value;
 }
+
+/** A time that may not have come yet. */
+export function optionalTime(from: Fields, name: string, path: string): number | null {
+  return from[name] === null || from[name] === undefined ? null : time(from, name, path);
+}
+
+/** Yes or no; no where it is left out. */
+export function flag(from: Fields, name: string): boolean {
+  return from[name] === true;
+}
+
+/** Texts; none where they are left out. */
+export function texts(from: Fields, name: string): string[] {
+  const value = from[name];
+  return Array.isArray(value) ? value.filter((entry): entry is string => typeof entry === 'string') : [];
+}
+
+/** Those of the words that this page knows. */
+export function known<T extends string>(from: Fields, name: string, words: readonly T[]): T[] {
+  return texts(from, name).flatMap((value) => words.find((entry) => entry === value) ?? []);
+}
+
+/** A part of a list, and where the next part begins. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
+export function page<T>(item: (value: unknown, path: string) => T): (value: unknown) => Page<T> {
+  return (value) => {
+    const from = fields(value, 'page');
+    const next = from['next_cursor'];
+    return { items: list(from['items'], 'page.items', item), next: typeof next === 'string' ? next : null };
+  };
+}

@@ -12,6 +12,12 @@ export type ErrorKind =
   /** An answer that this page does not understand. */
   | 'unexpected';
 
+/** What the server says of one field of what was sent. */
+export interface FieldProblem {
+  readonly field: string;
+  readonly detail: string;
+}
+
 export class ApiError extends Error {
   readonly kind: ErrorKind;
   /** HTTP status, or 0 where there was none. */
@@ -20,14 +26,26 @@ export class ApiError extends Error {
   readonly detail: string;
   /** How long to wait before asking again, in milliseconds, where the server says so. */
   readonly retryAfterMs: number | null;
+  /** Which error it is, where the server has a word for it, or empty. */
+  readonly code: string;
+  readonly fields: readonly FieldProblem[];
 
-  constructor(kind: ErrorKind, status = 0, detail = '', retryAfterMs: number | null = null) {
+  constructor(
+    kind: ErrorKind,
+    status = 0,
+    detail = '',
+    retryAfterMs: number | null = null,
+    code = '',
+    fields: readonly FieldProblem[] = [],
+  ) {
     super(`${kind} ${status} ${detail}`.trim());
     this.name = 'ApiError';
     this.kind = kind;
     this.status = status;
     this.detail = detail;
     this.retryAfterMs = retryAfterMs;
+    this.code = code;
+    this.fields = fields;
   }
 }
 
@@ -54,12 +72,20 @@ const DETAIL_MAX = 600;
 export function problemText(problem: Fields): string {
   const detail = problem['detail'];
   if (typeof detail === 'string' && detail !== '') return detail.slice(0, DETAIL_MAX);
-  const errors = problem['errors'];
-  if (!Array.isArray(errors)) return '';
-  const details = errors.flatMap((entry: unknown) => {
-    if (typeof entry !== 'object' || entry === null) return [];
-    const text = (entry as Fields)['detail'];
-    return typeof text === 'string' ? [text] : [];
-  });
+  const details = problemMarks(problem).fields.map((field) => field.detail);
   return details.join(' ').slice(0, DETAIL_MAX);
+}
+
+/** What of a problem document is for programs. */
+export function problemMarks(problem: Fields): { code: string; fields: FieldProblem[] } {
+  const { code, errors } = problem;
+  const fields = Array.isArray(errors) ? errors.flatMap(fieldProblem) : [];
+  return { code: typeof code === 'string' ? code : '', fields };
+}
+
+function fieldProblem(entry: unknown): FieldProblem[] {
+  if (typeof entry !== 'object' || entry === null) return [];
+  const { field, detail } = entry as Fields;
+  if (typeof detail !== 'string') return [];
+  return [{ field: typeof field === 'string' ? field : '', detail: detail.slice(0, DETAIL_MAX) }];
 }

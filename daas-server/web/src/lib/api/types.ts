@@ -1,6 +1,8 @@
 /** What the page knows of the server's model, and how it is read from JSON. */
 
-import { count, fields, list, optionalText, text, time, Unexpected, word } from './decode';
+import { readPermissions, ROLES, SOURCES, type Permission, type Role, type Source } from './access';
+import { count, fields, flag, list, optionalText, text, time, Unexpected, word } from './decode';
+import { readQuota, type Quota } from './quota';
 
 const ICONS = ['desktop', 'editor', 'browser', 'terminal', 'app'] as const;
 const KINDS = ['desktop', 'application'] as const;
@@ -34,9 +36,14 @@ export type Transition = Exclude<(typeof ACTIONS)[number], 'delete'>;
 /** What somebody wants of an instance. */
 export type Action = (typeof ACTIONS)[number];
 
+/** Who is logged in. */
 export interface User {
   readonly id: string;
   readonly name: string;
+  readonly role: Role;
+  readonly source: Source;
+  readonly totpEnabled: boolean;
+  readonly permissions: readonly Permission[];
 }
 
 export interface Session {
@@ -59,6 +66,8 @@ export interface App extends AppSummary {
   readonly description: string;
   /** Whether the image is on the host already, so that the first start is quick. */
   readonly imageReady: boolean;
+  /** What one person may have of it; only administrators are told. */
+  readonly quota: Quota | null;
 }
 
 export interface Failure {
@@ -93,7 +102,14 @@ export function readSession(value: unknown): Session {
   const from = fields(value, 'session');
   const user = fields(from['user'], 'session.user');
   return {
-    user: { id: text(user, 'id', 'session.user'), name: text(user, 'name', 'session.user') },
+    user: {
+      id: text(user, 'id', 'session.user'),
+      name: text(user, 'name', 'session.user'),
+      role: word(user['role'], ROLES, 'user'),
+      source: word(user['source'], SOURCES, 'local'),
+      totpEnabled: flag(user, 'totp_enabled'),
+      permissions: readPermissions(user),
+    },
     csrfToken: text(from, 'csrf_token', 'session'),
   };
 }
@@ -115,6 +131,7 @@ function readApp(value: unknown, path: string): App {
     ...readSummary(value, path),
     description: optionalText(from, 'description'),
     imageReady: from['image_ready'] !== false,
+    quota: from['quota'] === null || from['quota'] === undefined ? null : readQuota(from['quota'], `${path}.quota`),
   };
 }
 

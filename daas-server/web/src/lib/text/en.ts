@@ -1,6 +1,6 @@
 /**
- * All words of the page in English. Another language is a file like this one, of the type
- * `Texts`, entered in `index.ts`.
+ * All words of the page in English, some of them in files under `en/`. Another language is a
+ * file like this one, of the type `Texts`, entered in `index.ts`.
  */
 
 import type { ApiError } from '../api/error';
@@ -8,6 +8,9 @@ import type { Action, AppKind, InstanceState } from '../api/types';
 import type { EndReason } from '../guac/status';
 import type { Grade } from '../guac/quality';
 import type { StepId } from '../steps';
+import { access, quota } from './en/access';
+import { admin, codes } from './en/admin';
+import { invitation, once, profile, secondStep, signOn } from './en/profile';
 
 const STATES: Record<InstanceState, string> = {
   requested: 'Requested',
@@ -90,6 +93,8 @@ function problem(error: ApiError): string {
   if (error.kind === 'unexpected') {
     return 'The server answered in a way that this page does not understand. Reload the page and try again.';
   }
+  const known = Object.hasOwn(codes, error.code) ? codes[error.code] : undefined;
+  if (known !== undefined) return known;
   if (error.detail !== '') return error.detail;
   return problemOfStatus(error.status);
 }
@@ -124,6 +129,8 @@ export const en = {
   close: 'Close',
   loading: 'Loading…',
   skip: 'Skip to content',
+  /** A part of the page could not be fetched. */
+  notLoaded: 'This part of the page could not be loaded. Check your network, or reload the page if the server was updated.',
 
   login: {
     title: 'Log in',
@@ -144,6 +151,8 @@ export const en = {
     label: 'Main',
     catalogue: 'Catalogue',
     instances: 'My desktops',
+    admin: 'Administration',
+    profile: 'Profile',
     logOut: 'Log out',
     loggedInAs: (name: string) => `Logged in as ${name}`,
   },
@@ -171,6 +180,15 @@ export const en = {
     kind: KINDS,
     goOn: 'Continue',
   },
+
+  secondStep,
+  signOn,
+  invitation,
+  once,
+  profile,
+  access,
+  quota,
+  admin,
 
   instances: {
     title: 'My desktops',
