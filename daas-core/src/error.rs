@@ -27,6 +27,28 @@ pub enum Error {
         /// Why, in plain words.
         reason: String,
     },
+    /// What is wanted is not as it has to be.
+    #[error("`{field}`: {reason}")]
+    Invalid {
+        /// Which part of it.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Whoever wants it may not.
+    #[error("{reason}")]
+    Forbidden {
+        /// Why, in plain words.
+        reason: &'static str,
+    },
+    /// It must not be, whatever the state of things.
+    #[error("{reason}")]
+    Refused {
+        /// A word for it, for programs.
+        code: &'static str,
+        /// Why, in plain words.
+        reason: String,
+    },
     /// A limit is reached.
     #[error("{reason}")]
     Exhausted {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access;
+pub mod audit;
 pub mod blocking;
 mod error;
 pub mod gateway;
@@ -15,6 +16,7 @@ pub mod model;
 mod secret;
 pub mod session;
 pub mod storage;
+pub mod vault;
 
 pub use error::{BoxError, Error, Result, chain};
 pub use secret::Secret;

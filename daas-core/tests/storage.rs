@@ -2,107 +2,24 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
-use std::sync::Arc;
+#[path = "support/store.rs"]
+mod support;
 
-use daas_core::model::{
-    Action, App, AppId, AppKind, Endpoint, FailureReason, Instance, InstanceId, InstanceState,
-    Protocol, Resources, Role, Session, Timestamp, User, UserId,
-};
-use daas_core::storage::{Outcome, Sqlite, Store, Ticket};
-use daas_core::{Error, Secret};
-
-const T0: Timestamp = Timestamp(1_700_000_000_000);
-
-fn user(name: &str) -> User {
-    User {
-        id: UserId::random(),
-        name: name.to_owned(),
-        role: Role::User,
-        password_hash: "hash".to_owned(),
-        disabled: false,
-        created_at: T0,
-    }
-}
-
-fn app(slug: &str) -> App {
-    App {
-        id: AppId::random(),
-        slug: slug.to_owned(),
-        name: format!("The {slug} – 世界"),
-        description: String::new(),
-        icon: "desktop".to_owned(),
-        kind: AppKind::Desktop,
-        image: "image".to_owned(),
-        protocol: Protocol::Vnc,
-        port: 5901,
-        resources: Resources {
-            cpu_millis: 2000,
-            memory_mib: 2048,
-        },
-        created_at: T0,
-    }
-}
-
-fn instance(owner: UserId, app: AppId, at: Timestamp) -> Instance {
-    Instance {
-        id: InstanceId::random(),
-        owner,
-        app,
-        state: InstanceState::Requested,
-        revision: 0,
-        failure: None,
-        endpoint: None,
-        password: Secret::new("secret".to_owned()),
-        created_at: at,
-        changed_at: at,
-    }
-}
-
-fn session(user: UserId, n: u8) -> Session {
-    Session {
-        hash: [n; 32],
-        user,
-        created_at: T0,
-        used_at: T0,
-        expires_at: T0.plus_ms(1000),
-    }
-}
-
-struct Fixture {
-    store: Arc<dyn Store>,
-    owner: UserId,
-    app: AppId,
-    _folder: tempfile::TempDir,
-}
-
-async fn fixture() -> Fixture {
-    let folder = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&folder.path().join("db")).await.unwrap());
-    let owner = user("owner");
-    store.add_user(owner.clone()).await.unwrap();
-    let app = store.put_app(app("app")).await.unwrap();
-    Fixture {
-        store,
-        owner: owner.id,
-        app,
-        _folder: folder,
-    }
-}
-
-impl Fixture {
-    async fn launch(&self) -> InstanceId {
-        let instance = instance(self.owner, self.app, T0);
-        self.store.add_instance(instance.clone(), 9).await.unwrap();
-        instance.id
-    }
-}
+use daas_core::Error;
+use daas_core::audit::AuditAction;
+use daas_core::model::{Action, Endpoint, FailureReason, InstanceState, Quota, UserId};
+use daas_core::storage::{Outcome, People as _, Sqlite, Ticket};
+use support::{NO_LIMIT, T0, app, entry, fixture, instance, session, user};
 
 #[tokio::test]
 async fn users_are_found_whatever_the_case() {
     let f = fixture().await;
     f.store.check().await.unwrap();
     assert_eq!(f.store.user_by_name("OWNER").await.unwrap().id, f.owner);
-    let taken = f.store.add_user(user("Owner")).await;
+    let taken = f
+        .store
+        .add_user(user("Owner"), vec![], entry(AuditAction::UserCreate))
+        .await;
     assert!(matches!(taken, Err(Error::AlreadyExists { what: "user" })));
     let missing = f.store.user_by_name("nobody").await;
     assert!(matches!(missing, Err(Error::NotFound { what: "user" })));
@@ -112,21 +29,27 @@ async fn users_are_found_whatever_the_case() {
 #[tokio::test]
 async fn sessions_end_by_time_idleness_password_and_log_out() {
     let f = fixture().await;
-    f.store.add_session(session(f.owner, 1)).await.unwrap();
+    f.store
+        .add_session(session(f.owner, 1), None)
+        .await
+        .unwrap();
     let use_at = |ms: i64, idle: i64| {
         f.store
             .use_session([1; 32], T0.plus_ms(ms), T0.plus_ms(idle))
     };
-    assert_eq!(use_at(999, -1).await.unwrap().1.id, f.owner);
+    assert_eq!(use_at(999, -1).await.unwrap().1.user.id, f.owner);
     assert!(use_at(1000, -1).await.is_err());
     assert!(use_at(999, 0).await.is_err());
-    f.store.end_session([1; 32]).await.unwrap();
+    f.store.end_session([1; 32], None).await.unwrap();
     assert!(use_at(1, -1).await.is_err());
-    f.store.add_session(session(f.owner, 1)).await.unwrap();
     f.store
-        .set_password(f.owner, "new".to_owned())
+        .add_session(session(f.owner, 1), None)
         .await
         .unwrap();
+    let mut changed = f.store.user(f.owner).await.unwrap();
+    changed.password_hash = "new".to_owned();
+    let entry = entry(AuditAction::UserPassword);
+    f.store.change_user(changed, None, entry).await.unwrap();
     assert!(use_at(1, -1).await.is_err());
     assert_eq!(f.store.user(f.owner).await.unwrap().password_hash, "new");
 }
@@ -135,7 +58,10 @@ async fn sessions_end_by_time_idleness_password_and_log_out() {
 async fn a_ticket_is_good_once() {
     let f = fixture().await;
     let instance = f.launch().await;
-    f.store.add_session(session(f.owner, 1)).await.unwrap();
+    f.store
+        .add_session(session(f.owner, 1), None)
+        .await
+        .unwrap();
     let ticket = |n: u8| Ticket {
         hash: [n; 32],
         session: [1; 32],
@@ -152,7 +78,7 @@ async fn a_ticket_is_good_once() {
     assert!(take(2, 2, 29).await.is_err(), "by another session");
     assert!(take(2, 1, 29).await.is_err(), "after another session tried");
     assert!(take(3, 1, 30).await.is_err(), "expired");
-    f.store.end_session([1; 32]).await.unwrap();
+    f.store.end_session([1; 32], None).await.unwrap();
     assert!(take(4, 1, 29).await.is_err(), "after log-out");
 }
 
@@ -174,11 +100,14 @@ async fn an_instance_lives_by_intents_and_outcomes() {
     let id = f.launch().await;
     let begun = f
         .store
-        .begin(id, Action::Start, T0.plus_ms(1))
+        .begin(id, Action::Start, NO_LIMIT, T0.plus_ms(1))
         .await
         .unwrap();
     assert_eq!(begun.state, InstanceState::Starting);
-    let again = f.store.begin(id, Action::Start, T0.plus_ms(2)).await;
+    let again = f
+        .store
+        .begin(id, Action::Start, NO_LIMIT, T0.plus_ms(2))
+        .await;
     assert!(matches!(again, Err(Error::Conflict { .. })));
     let endpoint = Endpoint {
         address: "10.1.2.3".parse().unwrap(),
@@ -209,7 +138,11 @@ async fn an_instance_lives_by_intents_and_outcomes() {
 async fn failures_are_kept_with_their_reason() {
     let f = fixture().await;
     let id = f.launch().await;
-    let begun = f.store.begin(id, Action::Start, T0).await.unwrap();
+    let begun = f
+        .store
+        .begin(id, Action::Start, NO_LIMIT, T0)
+        .await
+        .unwrap();
     let reason = FailureReason {
         action: Action::Start,
         text: "The image is missing".to_owned(),
@@ -221,7 +154,11 @@ async fn failures_are_kept_with_their_reason() {
         .await
         .unwrap();
     assert_eq!(failed.failure, Some(reason));
-    let deleting = f.store.begin(id, Action::Delete, T0).await.unwrap();
+    let deleting = f
+        .store
+        .begin(id, Action::Delete, NO_LIMIT, T0)
+        .await
+        .unwrap();
     assert_eq!(deleting.failure, None);
     let gone = Outcome::Done { endpoint: None };
     f.store
@@ -238,10 +175,14 @@ async fn failures_are_kept_with_their_reason() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_quota_holds_against_launches_at_once() {
     let f = fixture().await;
+    let seven = Quota {
+        instances: Some(7),
+        ..NO_LIMIT
+    };
     let launches: Vec<_> = (0..40)
         .map(|_| {
             let (store, instance) = (f.store.clone(), instance(f.owner, f.app, T0));
-            tokio::spawn(async move { store.add_instance(instance, 7).await })
+            tokio::spawn(async move { store.add_instance(instance, seven).await })
         })
         .collect();
     let mut added = 0;
@@ -265,12 +206,16 @@ async fn a_quota_holds_against_launches_at_once() {
 #[tokio::test]
 async fn all_is_there_after_opening_again() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("db");
+    let (path, keys) = (folder.path().join("db"), folder.path().join("keys"));
     let someone = user("someone");
-    let store = Sqlite::open(&path).await.unwrap();
-    store.add_user(someone.clone()).await.unwrap();
+    let store = Sqlite::open(&path, &keys).await.unwrap();
+    let entry = entry(AuditAction::UserCreate);
+    store
+        .add_user(someone.clone(), vec![], entry)
+        .await
+        .unwrap();
     drop(store);
-    let store = Sqlite::open(&path).await.unwrap();
+    let store = Sqlite::open(&path, &keys).await.unwrap();
     assert_eq!(store.user_by_name("someone").await.unwrap(), someone);
 }
 
@@ -283,5 +228,6 @@ async fn what_is_no_database_is_refused() {
         b"not a database, but longer than its header would be at least",
     )
     .unwrap();
-    assert!(Sqlite::open(&path).await.is_err());
+    let keys = folder.path().join("keys");
+    assert!(Sqlite::open(&path, &keys).await.is_err());
 }

@@ -1,23 +1,34 @@
-//! Who is there: passwords, sessions, tickets.
+//! Who is there, and what they may do: passwords, sessions, tickets, tokens, people.
+//!
+//! What changes something is checked here against the rights of whoever wants it, and noted
+//! in the audit log together with the change.
 
+mod by;
+mod groups;
 mod limiter;
+mod log_in;
 mod password;
+mod profile;
+pub mod sign_on;
 mod token;
+mod tokens;
+mod users;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thiserror::Error;
-
-use crate::error::{Error, Result};
-use crate::model::{InstanceId, Session, Timestamp, User};
-use crate::secret::Secret;
+use crate::error::Result;
+use crate::model::{InstanceId, Session, Timestamp};
 use crate::storage::{Store, Ticket};
 
+pub use by::{By, Caller, LoggedIn};
+pub use groups::GroupChange;
 pub use limiter::{Limiter, LimiterConfig};
+pub use log_in::{Client, Directory, LogInError};
 pub use password::{PasswordError, Passwords};
 pub use token::Token;
+pub use tokens::TOKEN_PREFIX;
+pub use users::{Invited, NewUser, UserChange};
 
 /// How long things are good for.
 #[derive(Clone, Copy, Debug)]
@@ -28,54 +39,29 @@ pub struct AccessConfig {
     pub session_absolute: Duration,
     /// A ticket.
     pub ticket: Duration,
+    /// A link for a first password.
+    pub invitation: Duration,
 }
 
 impl Default for AccessConfig {
-    /// Half an hour, twelve hours, thirty seconds.
+    /// Half an hour, twelve hours, thirty seconds, seven days.
     fn default() -> Self {
         Self {
             session_idle: Duration::from_secs(30 * 60),
             session_absolute: Duration::from_secs(12 * 60 * 60),
             ticket: Duration::from_secs(30),
+            invitation: Duration::from_secs(7 * 24 * 60 * 60),
         }
     }
 }
 
-/// Why somebody is not logged in.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum LogInError {
-    /// Unknown name, wrong password, or disabled; which one is not told.
-    #[error("name or password is wrong")]
-    Wrong,
-    /// Too many wrong passwords for this name or from this address.
-    #[error("too many attempts; try again later")]
-    TooMany {
-        /// When an attempt may help again.
-        retry_after: Duration,
-    },
-    /// Nothing is known, as something does not work.
-    #[error(transparent)]
-    Failed(#[from] Error),
-}
-
-/// Somebody who is logged in.
-#[derive(Clone, Debug)]
-pub struct LoggedIn {
-    /// Who.
-    pub user: User,
-    /// By which session.
-    pub session: Session,
-    /// What unsafe requests of the session have to carry.
-    pub csrf: Token,
-}
-
-/// Logs people in and out.
+/// Lets people and programs in, and manages who they are. Clones share everything.
 #[derive(Clone)]
 pub struct Access {
     store: Arc<dyn Store>,
     passwords: Passwords,
     limiter: Arc<Limiter>,
+    directory: Option<Arc<dyn Directory>>,
     config: AccessConfig,
 }
 
@@ -97,100 +83,56 @@ impl Access {
             store,
             passwords,
             limiter: Arc::new(Limiter::new(LimiterConfig::default())),
+            directory: None,
             config,
         }
     }
 
-    /// Checks a password, and begins a session. The token is for the cookie; only its
-    /// hash is kept.
+    /// With a directory that checks the passwords of those who have none here.
+    #[must_use]
+    pub fn with_directory(mut self, directory: Arc<dyn Directory>) -> Self {
+        self.directory = Some(directory);
+        self
+    }
+
+    /// The time since which a session must have been used to be good.
+    fn idle_since(&self, now: Timestamp) -> Timestamp {
+        now.plus_ms(-millis(self.config.session_idle))
+    }
+
+    /// Who a session's token stands for.
     ///
     /// # Errors
-    /// See [`LogInError`]. An unknown name takes as long as a wrong password.
-    pub async fn log_in(
+    /// [`Error::NotFound`](crate::Error::NotFound) where the session has ended.
+    pub async fn authenticate(
         &self,
-        name: &str,
-        password: Secret<String>,
-        address: IpAddr,
+        token: &Token,
+        from: Client,
         now: Timestamp,
-    ) -> Result<(Token, LoggedIn), LogInError> {
-        let attempt = self.limiter.attempt(name, address, now);
-        let attempt = attempt.map_err(|retry_after| LogInError::TooMany { retry_after })?;
-        let user = match self.store.user_by_name(name).await {
-            Ok(user) => Some(user),
-            Err(Error::NotFound { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
-        let hash = user.as_ref().map(|user| user.password_hash.clone());
-        let right = self.passwords.verify(password, hash).await?;
-        let Some(user) = user.filter(|user| right && !user.disabled) else {
-            return Err(LogInError::Wrong);
-        };
-        self.limiter.forgive(attempt);
-        Ok(self.begin_session(user, now).await?)
-    }
-
-    async fn begin_session(&self, user: User, now: Timestamp) -> Result<(Token, LoggedIn)> {
-        let token = Token::random()?;
-        let session = Session {
-            hash: token.hash(),
-            user: user.id,
-            created_at: now,
-            used_at: now,
-            expires_at: now.plus_ms(millis(self.config.session_absolute)),
-        };
-        self.store.add_session(session.clone()).await?;
-        let csrf = token.derive("csrf");
-        let logged_in = LoggedIn {
-            user,
-            session,
-            csrf,
-        };
-        Ok((token, logged_in))
-    }
-
-    /// Who a token stands for.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] where the session has ended.
-    pub async fn authenticate(&self, token: &Token, now: Timestamp) -> Result<LoggedIn> {
-        let idle_since = now.plus_ms(-millis(self.config.session_idle));
-        let used = self.store.use_session(token.hash(), now, idle_since).await;
-        let (session, user) = used?;
-        let csrf = token.derive("csrf");
+    ) -> Result<LoggedIn> {
+        let used = self
+            .store
+            .use_session(token.hash(), now, self.idle_since(now));
+        let (session, person) = used.await?;
         Ok(LoggedIn {
-            user,
+            caller: Caller::new(person, None, from.address),
             session,
-            csrf,
+            csrf: token.derive("csrf"),
         })
     }
 
-    /// Whether a session is still good. Unlike [`authenticate`](Self::authenticate) this is
-    /// no use of it: who only looks on is idle.
+    /// Which of these sessions (by hash) are no longer good. Looking is no use of them: who
+    /// only looks on is idle.
     ///
     /// # Errors
     /// Those of the storage.
-    pub async fn is_live(&self, session: &Session, now: Timestamp) -> Result<bool> {
-        if session.expires_at <= now {
-            return Ok(false);
-        }
-        let idle_since = now.plus_ms(-millis(self.config.session_idle));
-        // The use that is known already; a later one stays noted.
-        let used = self
-            .store
-            .use_session(session.hash, session.used_at, idle_since);
-        match used.await {
-            Ok(_) => Ok(true),
-            Err(Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Ends a session.
-    ///
-    /// # Errors
-    /// Those of the storage.
-    pub async fn log_out(&self, session: &Session) -> Result<()> {
-        self.store.end_session(session.hash).await
+    pub async fn ended_sessions(
+        &self,
+        sessions: Vec<[u8; 32]>,
+        now: Timestamp,
+    ) -> Result<Vec<[u8; 32]>> {
+        let idle_since = self.idle_since(now);
+        self.store.ended_sessions(sessions, now, idle_since).await
     }
 
     /// Gives a ticket for one tunnel to an instance. That the session may use it is for
@@ -219,7 +161,7 @@ impl Access {
     /// Takes a ticket, once.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where it is not good for this session now.
+    /// [`Error::NotFound`](crate::Error::NotFound) where it is not good for this session now.
     pub async fn take_ticket(
         &self,
         session: &Session,

@@ -18,8 +18,8 @@ use crate::access::Token;
 use crate::error::{Error, Result, chain};
 use crate::hypervisor::{Hypervisor, PowerState, Spec};
 use crate::model::{
-    Action, App, AppId, Endpoint, FailureReason, Instance, InstanceId, InstanceState, Timestamp,
-    UserId,
+    Action, App, AppId, Endpoint, FailureReason, Instance, InstanceId, InstanceState, Quota,
+    Timestamp, UserId,
 };
 use crate::secret::Secret;
 use crate::storage::{Outcome, Store};
@@ -29,8 +29,8 @@ use lock::Locks;
 /// How launching behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct LifecycleConfig {
-    /// Most instances of one person that are not deleted.
-    pub instances_per_user: u32,
+    /// What a person may have who has no quota of their own, nor by a group.
+    pub quota: Quota,
     /// Time for a desktop to answer after it was started.
     pub start_timeout: Duration,
     /// Time for a desktop to stop by itself.
@@ -38,10 +38,13 @@ pub struct LifecycleConfig {
 }
 
 impl Default for LifecycleConfig {
-    /// Five; two minutes; ten seconds.
+    /// Five instances; two minutes; ten seconds.
     fn default() -> Self {
         Self {
-            instances_per_user: 5,
+            quota: Quota {
+                instances: Some(5),
+                ..Quota::default()
+            },
             start_timeout: Duration::from_secs(120),
             stop_timeout: Duration::from_secs(10),
         }
@@ -115,6 +118,12 @@ impl Lifecycle {
         }
     }
 
+    /// What a person may have who has no quota of their own, nor by a group.
+    #[must_use]
+    pub fn general_quota(&self) -> Quota {
+        self.shared.config.quota
+    }
+
     /// Changes from now on. Who falls behind misses some and has to read all again.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
@@ -143,17 +152,19 @@ impl Lifecycle {
             created_at: now,
             changed_at: now,
         };
-        let most = shared.config.instances_per_user;
-        shared.store.add_instance(instance.clone(), most).await?;
+        let general = shared.config.quota;
+        shared.store.add_instance(instance.clone(), general).await?;
         self.act(instance.id, Action::Start).await
     }
 
     /// Begins to do something with an instance, and answers at once.
     ///
     /// # Errors
-    /// [`Error::NotFound`], or [`Error::Conflict`] where its state does not allow it.
+    /// [`Error::NotFound`], [`Error::Conflict`] where its state does not allow it, or
+    /// [`Error::Exhausted`] where starting it would pass a limit.
     pub async fn act(&self, id: InstanceId, action: Action) -> Result<Instance> {
-        let begun = self.shared.store.begin(id, action, Timestamp::now());
+        let (store, general) = (&self.shared.store, self.shared.config.quota);
+        let begun = store.begin(id, action, general, Timestamp::now());
         let instance = begun.await?;
         self.publish(&instance, None);
         self.carry_out_later(instance.clone());

@@ -37,6 +37,19 @@ impl Lifecycle {
         for id in observed.keys().filter(|id| !known.contains(id)) {
             self.remove_orphan(*id).await;
         }
+        self.delete_ownerless().await
+    }
+
+    /// Deletes instances whose owner is gone.
+    ///
+    /// # Errors
+    /// Where the storage does not answer; then it has to be done again.
+    pub async fn delete_ownerless(&self) -> Result<()> {
+        for id in self.shared.store.ownerless_instances().await? {
+            if let Err(error) = self.act(id, Action::Delete).await {
+                tracing::warn!(instance = %id, error = chain(&error), "not deleted");
+            }
+        }
         Ok(())
     }
 
@@ -84,7 +97,11 @@ impl Lifecycle {
         let begun = match row.state {
             // A stopped one cannot be stopped; deleting it is all that is left to do.
             InstanceState::Stopped => return,
-            _ => self.shared.store.begin(row.id, Action::Stop, now).await,
+            _ => {
+                let general = self.shared.config.quota;
+                let store = &self.shared.store;
+                store.begin(row.id, Action::Stop, general, now).await
+            }
         };
         if let Ok(begun) = begun {
             self.finish(&begun, Outcome::Failed(failure)).await;

@@ -45,6 +45,9 @@ pub struct Resources {
     pub cpu_millis: u32,
     /// Memory in MiB.
     pub memory_mib: u32,
+    /// Disk in MiB, for quotas; 0 where it is not counted.
+    #[serde(default)]
+    pub disk_mib: u32,
 }
 
 /// An entry of the catalogue.

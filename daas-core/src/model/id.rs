@@ -50,6 +50,12 @@ macro_rules! ids {
 ids! {
     /// Of a user.
     UserId,
+    /// Of a group of users.
+    GroupId,
+    /// Of a session, to name it; it opens nothing.
+    SessionId,
+    /// Of a token for programs, to name it; it opens nothing.
+    TokenId,
     /// Of an application in the catalogue.
     AppId,
     /// Of an instance: a desktop or application that somebody launched.

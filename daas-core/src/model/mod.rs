@@ -3,12 +3,20 @@
 mod app;
 mod id;
 mod instance;
+mod permission;
+mod quota;
+mod time;
 mod user;
 
 pub use app::{App, AppKind, Protocol, Resources};
-pub use id::{AppId, InstanceId, ParseIdError, UserId};
+pub use id::{AppId, GroupId, InstanceId, ParseIdError, SessionId, TokenId, UserId};
 pub use instance::{Action, Endpoint, FailureReason, Instance, InstanceState, NotAllowed};
-pub use user::{Role, Session, User};
+pub use permission::{Effect, Permission, Rights, Rule, Scope};
+pub use quota::{Allowance, Exceeded, Quota, Usage};
+pub use time::ParseTimeError;
+pub use user::{
+    ApiToken, External, Group, NAME_MAX, NameError, Role, Session, Source, User, check_name,
+};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -56,6 +56,7 @@ pub fn spec(fixture: &dyn Fixture, id: InstanceId) -> Spec {
         resources: Resources {
             cpu_millis: 2000,
             memory_mib: 1024,
+            disk_mib: 0,
         },
         port,
         password: Secret::new("s3cr3t-p".to_owned()),

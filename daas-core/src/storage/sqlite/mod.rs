@@ -5,11 +5,19 @@
 //! begins as `IMMEDIATE`, as one that reads first and then wants to write may find that it
 //! has been overtaken, and waiting does not help it.
 
+mod audit_log;
+mod keyring;
+mod people;
 mod query;
+mod quotas;
 mod rows;
 mod schema;
+mod sealed;
+mod sessions;
+mod totp;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,10 +25,13 @@ use r2d2::Pool;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{Outcome, Store, Ticket, Transition};
+use super::{Outcome, Store, Transition};
 use crate::blocking::Gate;
 use crate::error::{BoxError, Error, Result};
-use crate::model::{Action, App, AppId, Instance, InstanceId, Session, Timestamp, User, UserId};
+use crate::model::{Action, App, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
+use crate::vault::VaultError;
+
+use keyring::Keyring;
 
 const BACKEND: &str = "the database";
 /// Connections for reading.
@@ -35,6 +46,7 @@ pub struct Sqlite {
     writer: Pool<SqliteConnectionManager>,
     read_gate: Gate,
     write_gate: Gate,
+    keys: Arc<Keyring>,
 }
 
 /// What went wrong inside a call.
@@ -44,6 +56,8 @@ enum Fault {
     Sqlite(#[from] rusqlite::Error),
     #[error(transparent)]
     Pool(#[from] r2d2::Error),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     #[error(transparent)]
     Migration(#[from] rusqlite_migration::Error),
     /// An answer of the storage, not a fault of SQLite.
@@ -60,6 +74,11 @@ impl Fault {
         };
         match self {
             Self::Answer(error) => error,
+            Self::Vault(error) => Error::Backend {
+                backend: "the key file",
+                operation,
+                source: error.into(),
+            },
             Self::Pool(error) => unavailable(error.into()),
             Self::Sqlite(error) if is_passing(&error) => unavailable(error.into()),
             other => Error::Backend {
@@ -105,26 +124,25 @@ fn pool(path: &Path, size: u32) -> Result<Pool<SqliteConnectionManager>, r2d2::E
 }
 
 impl Sqlite {
-    /// Opens a file, creates it if need be, and brings its tables up to date. The file
-    /// holds secrets: make its folder readable for the server alone.
+    /// Opens a file, creates it if need be, and brings its tables up to date. Secrets in it
+    /// are sealed by the keys of another file, which is made with it; keep the two apart in
+    /// backups.
     ///
     /// # Errors
-    /// Where the file cannot be opened, is not a database, or is from a newer version.
-    pub async fn open(path: &Path) -> Result<Self> {
-        let path = path.to_owned();
-        let open = move || -> Result<_, Fault> {
-            let writer = pool(&path, 1)?;
-            schema::migrations().to_latest(&mut *writer.get()?)?;
-            Ok((writer, pool(&path, READERS)?))
-        };
+    /// Where the file cannot be opened, is not a database, or is from a newer version; and
+    /// where the keys are not those that its secrets were sealed by.
+    pub async fn open(path: &Path, key_file: &Path) -> Result<Self> {
+        let (path, key_file) = (path.to_owned(), key_file.to_owned());
         let write_gate = Gate::new(1);
-        let opened = write_gate.run(open).await.map_err(closed)?;
-        let (writer, readers) = opened.map_err(|fault| fault.into_error("opening it"))?;
+        let opened = write_gate.run(move || open(&path, &key_file)).await;
+        let opened = opened.map_err(closed)?;
+        let (writer, readers, keys) = opened.map_err(|fault| fault.into_error("opening it"))?;
         Ok(Self {
             readers,
             writer,
             read_gate: Gate::new(READERS as usize),
             write_gate,
+            keys: Arc::new(keys),
         })
     }
 
@@ -162,6 +180,25 @@ impl Sqlite {
     }
 }
 
+type Pools = (
+    Pool<SqliteConnectionManager>,
+    Pool<SqliteConnectionManager>,
+    Keyring,
+);
+
+fn open(path: &Path, key_file: &Path) -> Result<Pools, Fault> {
+    let writer = pool(path, 1)?;
+    let mut connection = writer.get()?;
+    schema::migrations().to_latest(&mut connection)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let keys = Keyring::open(key_file, sealed::any(&transaction)?)?;
+    // Also finds out whether all secrets open: better now than when somebody needs one.
+    sealed::seal_again(&transaction, &keys)?;
+    transaction.commit()?;
+    drop(connection);
+    Ok((writer, pool(path, READERS)?, keys))
+}
+
 fn closed(error: crate::blocking::BlockingError) -> Error {
     Error::Unavailable {
         backend: BACKEND,
@@ -176,91 +213,10 @@ impl Store for Sqlite {
         self.write("checking it", query::check).await
     }
 
-    async fn add_user(&self, user: User) -> Result<()> {
-        self.write("adding a user", move |db| query::add_user(db, &user))
-            .await
-    }
-
-    async fn user_by_name(&self, name: &str) -> Result<User> {
-        let name = name.to_owned();
-        self.read("reading a user", move |db| query::user_by_name(db, &name))
-            .await
-    }
-
-    async fn user(&self, id: UserId) -> Result<User> {
-        self.read("reading a user", move |db| query::user(db, id))
-            .await
-    }
-
-    async fn count_users(&self) -> Result<u64> {
-        self.read("counting users", query::count_users).await
-    }
-
-    async fn set_password(&self, id: UserId, password_hash: String) -> Result<()> {
-        self.write("changing a password", move |db| {
-            query::set_password(db, id, &password_hash)
-        })
-        .await
-    }
-
-    async fn add_session(&self, session: Session) -> Result<()> {
-        self.write("keeping a session", move |db| {
-            query::add_session(db, &session)
-        })
-        .await
-    }
-
-    async fn use_session(
-        &self,
-        hash: [u8; 32],
-        now: Timestamp,
-        idle_since: Timestamp,
-    ) -> Result<(Session, User)> {
-        let found = self
-            .read("reading a session", move |db| {
-                query::session(db, hash, now, idle_since)
-            })
-            .await?;
-        // Written at most once a minute, so that reading the catalogue stays a read.
-        if found.0.used_at.plus_ms(60_000) < now {
-            self.write("noting that a session is used", move |db| {
-                query::note_session(db, hash, now)
-            })
-            .await?;
-        }
-        Ok(found)
-    }
-
-    async fn end_session(&self, hash: [u8; 32]) -> Result<()> {
-        self.write("ending a session", move |db| query::end_session(db, hash))
-            .await
-    }
-
-    async fn add_ticket(&self, ticket: Ticket) -> Result<()> {
-        self.write("keeping a ticket", move |db| query::add_ticket(db, &ticket))
-            .await
-    }
-
-    async fn take_ticket(
-        &self,
-        hash: [u8; 32],
-        session: [u8; 32],
-        now: Timestamp,
-    ) -> Result<Ticket> {
-        let taken = self
-            .write("taking a ticket", move |db| query::take_ticket(db, hash))
-            .await?;
-        // It is gone, whoever came with it.
-        if taken.session == session && taken.expires_at > now {
-            Ok(taken)
-        } else {
-            Err(Error::NotFound { what: "ticket" })
-        }
-    }
-
-    async fn remove_expired(&self, now: Timestamp) -> Result<u64> {
-        self.write("removing what expired", move |db| {
-            query::remove_expired(db, now)
+    async fn seal_again(&self) -> Result<u64> {
+        let keys = self.keys.clone();
+        self.write("sealing secrets again", move |db| {
+            sealed::seal_again(db, &keys)
         })
         .await
     }
@@ -279,26 +235,45 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn add_instance(&self, instance: Instance, most: u32) -> Result<()> {
+    async fn add_instance(&self, instance: Instance, general: Quota) -> Result<()> {
+        let keys = self.keys.clone();
         self.write("adding an instance", move |db| {
-            query::add_instance(db, &instance, most)
+            query::add_instance(db, &keys, &instance, general)
         })
         .await
     }
 
     async fn instance(&self, id: InstanceId) -> Result<Instance> {
-        self.read("reading an instance", move |db| query::instance(db, id))
-            .await
+        let keys = self.keys.clone();
+        self.read("reading an instance", move |db| {
+            query::instance(db, &keys, id)
+        })
+        .await
     }
 
     async fn instances(&self, owner: Option<UserId>) -> Result<Vec<Instance>> {
-        self.read("reading instances", move |db| query::instances(db, owner))
+        let keys = self.keys.clone();
+        self.read("reading instances", move |db| {
+            query::instances(db, &keys, owner)
+        })
+        .await
+    }
+
+    async fn ownerless_instances(&self) -> Result<Vec<InstanceId>> {
+        self.read("reading instances", query::ownerless_instances)
             .await
     }
 
-    async fn begin(&self, id: InstanceId, action: Action, now: Timestamp) -> Result<Instance> {
+    async fn begin(
+        &self,
+        id: InstanceId,
+        action: Action,
+        general: Quota,
+        now: Timestamp,
+    ) -> Result<Instance> {
+        let keys = self.keys.clone();
         self.write("writing an intent", move |db| {
-            query::begin(db, id, action, now)
+            query::begin(db, &keys, id, action, general, now)
         })
         .await
     }
@@ -310,8 +285,9 @@ impl Store for Sqlite {
         outcome: Outcome,
         now: Timestamp,
     ) -> Result<Instance> {
+        let keys = self.keys.clone();
         self.write("writing an outcome", move |db| {
-            query::finish(db, id, revision, &outcome, now)
+            query::finish(db, &keys, id, revision, &outcome, now)
         })
         .await
     }

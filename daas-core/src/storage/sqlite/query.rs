@@ -2,17 +2,19 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::Fault;
+use super::keyring::Keyring;
 use super::rows::{self, Text};
+use super::sealed::purpose;
+use super::{Fault, quotas};
 use crate::error::Error;
 use crate::model::{
-    Action, App, AppId, Instance, InstanceId, InstanceState, Session, Timestamp, User, UserId,
+    Action, App, AppId, Instance, InstanceId, InstanceState, Quota, Timestamp, Usage, UserId,
 };
-use crate::storage::{Outcome, Ticket, Transition};
+use crate::storage::{Outcome, Transition};
 
-type Answer<T> = Result<T, Fault>;
+pub(super) type Answer<T> = Result<T, Fault>;
 
-fn one<T>(
+pub(super) fn one<T>(
     db: &Connection,
     what: &'static str,
     sql: &str,
@@ -24,7 +26,7 @@ fn one<T>(
     found.ok_or(Fault::Answer(Error::NotFound { what }))
 }
 
-fn all<T>(
+pub(super) fn all<T>(
     db: &Connection,
     sql: &str,
     params: impl rusqlite::Params,
@@ -35,146 +37,30 @@ fn all<T>(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn change(db: &Connection, sql: &str, params: impl rusqlite::Params) -> Answer<usize> {
+pub(super) fn change(db: &Connection, sql: &str, params: impl rusqlite::Params) -> Answer<usize> {
     Ok(db.prepare_cached(sql)?.execute(params)?)
 }
 
 /// Turns the violation of a unique index into an answer.
-fn unless_taken(what: &'static str, result: Answer<usize>) -> Answer<()> {
+pub(super) fn unless_taken(what: &'static str, result: Answer<usize>) -> Answer<()> {
     match result {
-        Err(Fault::Sqlite(error))
-            if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) =>
-        {
-            Err(Error::AlreadyExists { what }.into())
-        }
+        Err(error) if is_constraint(&error) => Err(Error::AlreadyExists { what }.into()),
         other => other.map(drop),
     }
 }
 
+/// Whether a fault is that the tables do not allow such a row.
+pub(super) fn is_constraint(fault: &Fault) -> bool {
+    let code = match fault {
+        Fault::Sqlite(error) => error.sqlite_error_code(),
+        _ => None,
+    };
+    code == Some(rusqlite::ErrorCode::ConstraintViolation)
+}
+
 /// Takes the lock for writing, and reads.
 pub(super) fn check(db: &Transaction<'_>) -> Answer<()> {
-    count_users(db).map(drop)
-}
-
-pub(super) fn add_user(db: &Transaction<'_>, user: &User) -> Answer<()> {
-    let added = change(
-        db,
-        "INSERT INTO users (id, name, role, password_hash, disabled, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![
-            Text(user.id),
-            user.name,
-            Text(user.role),
-            user.password_hash,
-            user.disabled,
-            user.created_at.0
-        ],
-    );
-    unless_taken("user", added)
-}
-
-pub(super) fn user_by_name(db: &Connection, name: &str) -> Answer<User> {
-    one(
-        db,
-        "user",
-        "SELECT * FROM users WHERE name = ?1",
-        [name],
-        rows::user,
-    )
-}
-
-pub(super) fn user(db: &Connection, id: UserId) -> Answer<User> {
-    one(
-        db,
-        "user",
-        "SELECT * FROM users WHERE id = ?1",
-        [Text(id)],
-        rows::user,
-    )
-}
-
-pub(super) fn count_users(db: &Connection) -> Answer<u64> {
-    one(db, "user", "SELECT count(*) FROM users", [], |row| {
-        row.get::<_, i64>(0).map(i64::unsigned_abs)
-    })
-}
-
-pub(super) fn set_password(db: &Transaction<'_>, id: UserId, hash: &str) -> Answer<()> {
-    let sql = "UPDATE users SET password_hash = ?2 WHERE id = ?1";
-    if change(db, sql, params![Text(id), hash])? == 0 {
-        return Err(Error::NotFound { what: "user" }.into());
-    }
-    change(db, "DELETE FROM sessions WHERE user = ?1", [Text(id)]).map(drop)
-}
-
-pub(super) fn add_session(db: &Transaction<'_>, session: &Session) -> Answer<()> {
-    let added = change(
-        db,
-        "INSERT INTO sessions (hash, user, created_at, used_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![
-            session.hash,
-            Text(session.user),
-            session.created_at.0,
-            session.used_at.0,
-            session.expires_at.0
-        ],
-    );
-    unless_taken("session", added)
-}
-
-pub(super) fn session(
-    db: &Connection,
-    hash: [u8; 32],
-    now: Timestamp,
-    idle_since: Timestamp,
-) -> Answer<(Session, User)> {
-    let session = one(
-        db,
-        "session",
-        "SELECT * FROM sessions WHERE hash = ?1 AND expires_at > ?2 AND used_at > ?3",
-        params![hash, now.0, idle_since.0],
-        rows::session,
-    )?;
-    let user = user(db, session.user)?;
-    if user.disabled {
-        return Err(Error::NotFound { what: "session" }.into());
-    }
-    Ok((session, user))
-}
-
-pub(super) fn note_session(db: &Transaction<'_>, hash: [u8; 32], now: Timestamp) -> Answer<()> {
-    let sql = "UPDATE sessions SET used_at = max(used_at, ?2) WHERE hash = ?1";
-    change(db, sql, params![hash, now.0]).map(drop)
-}
-
-pub(super) fn end_session(db: &Transaction<'_>, hash: [u8; 32]) -> Answer<()> {
-    change(db, "DELETE FROM sessions WHERE hash = ?1", [hash]).map(drop)
-}
-
-pub(super) fn add_ticket(db: &Transaction<'_>, ticket: &Ticket) -> Answer<()> {
-    let added = change(
-        db,
-        "INSERT INTO tickets (hash, session, instance, expires_at) VALUES (?1, ?2, ?3, ?4)",
-        params![
-            ticket.hash,
-            ticket.session,
-            Text(ticket.instance),
-            ticket.expires_at.0
-        ],
-    );
-    unless_taken("ticket", added)
-}
-
-pub(super) fn take_ticket(db: &Transaction<'_>, hash: [u8; 32]) -> Answer<Ticket> {
-    let sql = "DELETE FROM tickets WHERE hash = ?1 RETURNING *";
-    one(db, "ticket", sql, [hash], rows::ticket)
-}
-
-pub(super) fn remove_expired(db: &Transaction<'_>, now: Timestamp) -> Answer<u64> {
-    let tickets = change(db, "DELETE FROM tickets WHERE expires_at <= ?1", [now.0])?;
-    let sessions = change(db, "DELETE FROM sessions WHERE expires_at <= ?1", [now.0])?;
-    Ok((tickets + sessions) as u64)
+    super::people::count_users(db).map(drop)
 }
 
 pub(super) fn put_app(db: &Transaction<'_>, app: &App) -> Answer<AppId> {
@@ -182,10 +68,11 @@ pub(super) fn put_app(db: &Transaction<'_>, app: &App) -> Answer<AppId> {
         db,
         "application",
         "INSERT INTO apps (id, slug, name, description, icon, kind, image, protocol, port,
-                           cpu_millis, memory_mib, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                           cpu_millis, memory_mib, created_at, disk_mib)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (slug) DO UPDATE SET name = ?3, description = ?4, icon = ?5, kind = ?6,
-             image = ?7, protocol = ?8, port = ?9, cpu_millis = ?10, memory_mib = ?11
+             image = ?7, protocol = ?8, port = ?9, cpu_millis = ?10, memory_mib = ?11,
+             disk_mib = ?13
          RETURNING *",
         params![
             Text(app.id),
@@ -199,7 +86,8 @@ pub(super) fn put_app(db: &Transaction<'_>, app: &App) -> Answer<AppId> {
             app.port,
             app.resources.cpu_millis,
             app.resources.memory_mib,
-            app.created_at.0
+            app.created_at.0,
+            app.resources.disk_mib
         ],
         rows::app,
     )?;
@@ -220,18 +108,18 @@ pub(super) fn app(db: &Connection, id: AppId) -> Answer<App> {
     )
 }
 
-pub(super) fn add_instance(db: &Transaction<'_>, instance: &Instance, most: u32) -> Answer<()> {
-    let has = one(
-        db,
-        "instance",
-        "SELECT count(*) FROM instances WHERE owner = ?1 AND state <> 'deleted'",
-        [Text(instance.owner)],
-        |row| row.get::<_, u32>(0),
-    )?;
-    if has >= most {
-        let reason = format!("you have {has} desktops, and that is as many as you may have");
-        return Err(Error::Exhausted { reason }.into());
-    }
+pub(super) fn add_instance(
+    db: &Transaction<'_>,
+    keys: &Keyring,
+    instance: &Instance,
+    general: Quota,
+) -> Answer<()> {
+    // Who is gone launches nothing any more.
+    super::people::user(db, instance.owner)?;
+    let now = instance.created_at;
+    quotas::check(db, instance, general, now, Usage::plus_new)?;
+    let purpose = purpose("instances", "password", instance.id);
+    let password = keys.seal(&purpose, &instance.password)?;
     let added = change(
         db,
         "INSERT INTO instances (id, owner, app, state, revision, failure, endpoint, password,
@@ -243,7 +131,7 @@ pub(super) fn add_instance(db: &Transaction<'_>, instance: &Instance, most: u32)
             Text(instance.app),
             Text(InstanceState::Requested),
             instance.revision,
-            instance.password.expose(),
+            password,
             instance.created_at.0
         ],
     );
@@ -251,34 +139,62 @@ pub(super) fn add_instance(db: &Transaction<'_>, instance: &Instance, most: u32)
     note_transition(db, instance.id, instance.created_at)
 }
 
-pub(super) fn instance(db: &Connection, id: InstanceId) -> Answer<Instance> {
+pub(super) fn instance(db: &Connection, keys: &Keyring, id: InstanceId) -> Answer<Instance> {
     let sql = "SELECT * FROM instances WHERE id = ?1";
-    one(db, "instance", sql, [Text(id)], rows::instance)
+    opened(keys, one(db, "instance", sql, [Text(id)], rows::instance)?)
 }
 
-pub(super) fn instances(db: &Connection, owner: Option<UserId>) -> Answer<Vec<Instance>> {
-    all(
+/// With its password as it is.
+fn opened(keys: &Keyring, mut instance: Instance) -> Answer<Instance> {
+    // That of a deleted one is gone.
+    if !instance.password.expose().is_empty() {
+        let purpose = purpose("instances", "password", instance.id);
+        instance.password = keys.unseal(&purpose, instance.password.expose())?;
+    }
+    Ok(instance)
+}
+
+pub(super) fn instances(
+    db: &Connection,
+    keys: &Keyring,
+    owner: Option<UserId>,
+) -> Answer<Vec<Instance>> {
+    let found = all(
         db,
         "SELECT * FROM instances
          WHERE state <> 'deleted' AND (?1 IS NULL OR owner = ?1)
          ORDER BY created_at DESC, id",
         [owner.map(Text)],
         rows::instance,
-    )
+    )?;
+    let opened = |instance| opened(keys, instance);
+    found.into_iter().map(opened).collect()
+}
+
+pub(super) fn ownerless_instances(db: &Connection) -> Answer<Vec<InstanceId>> {
+    let sql = "SELECT instances.id FROM instances JOIN users ON users.id = owner
+               WHERE deleted_at IS NOT NULL AND state NOT IN ('deleted', 'deleting')";
+    all(db, sql, [], |row| rows::text(row, "id"))
 }
 
 pub(super) fn begin(
     db: &Transaction<'_>,
+    keys: &Keyring,
     id: InstanceId,
     action: Action,
+    general: Quota,
     now: Timestamp,
 ) -> Answer<Instance> {
-    let before = instance(db, id)?;
+    let before = instance(db, keys, id)?;
     let intent = action
         .begin(before.state)
         .map_err(|error| Error::Conflict {
             reason: error.to_string(),
         })?;
+    // One that was just added was counted then.
+    if action == Action::Start && before.state != InstanceState::Requested {
+        quotas::check(db, &before, general, now, Usage::plus_started)?;
+    }
     change(
         db,
         "UPDATE instances SET state = ?2, revision = revision + 1, failure = NULL,
@@ -287,17 +203,18 @@ pub(super) fn begin(
         params![Text(id), Text(intent), now.0],
     )?;
     note_transition(db, id, now)?;
-    instance(db, id)
+    instance(db, keys, id)
 }
 
 pub(super) fn finish(
     db: &Transaction<'_>,
+    keys: &Keyring,
     id: InstanceId,
     revision: i64,
     outcome: &Outcome,
     now: Timestamp,
 ) -> Answer<Instance> {
-    let before = instance(db, id)?;
+    let before = instance(db, keys, id)?;
     let action = match before.state.pending() {
         Some(action) if before.revision == revision => action,
         _ => {
@@ -312,7 +229,8 @@ pub(super) fn finish(
     change(
         db,
         "UPDATE instances SET state = ?2, revision = revision + 1, failure = ?3,
-                              endpoint = ?4, changed_at = ?5
+                              endpoint = ?4, changed_at = ?5,
+                              password = iif(?2 = 'deleted', '', password)
          WHERE id = ?1",
         params![
             Text(id),
@@ -323,7 +241,7 @@ pub(super) fn finish(
         ],
     )?;
     note_transition(db, id, now)?;
-    instance(db, id)
+    instance(db, keys, id)
 }
 
 /// Keeps the present state of an instance as a step.

@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::model::{
-    App, AppId, AppKind, Endpoint, FailureReason, Instance, InstanceId, InstanceState, Protocol,
-    Resources, Role, Session, Timestamp, User, UserId,
+    ApiToken, App, AppId, AppKind, Endpoint, External, FailureReason, Instance, InstanceId,
+    InstanceState, Protocol, Resources, Role, Session, SessionId, Source, Timestamp, TokenId, User,
+    UserId,
 };
 use crate::secret::Secret;
 use crate::storage::{Ticket, Transition};
@@ -37,16 +38,19 @@ impl<T: DeserializeOwned> FromSql for Text<T> {
     }
 }
 
-fn text<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+pub(super) fn text<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
     row.get::<_, Text<T>>(column).map(|text| text.0)
 }
 
-fn maybe<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>> {
+pub(super) fn maybe<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: &str,
+) -> rusqlite::Result<Option<T>> {
     let found = row.get::<_, Option<Text<T>>>(column)?;
     Ok(found.map(|text| text.0))
 }
 
-fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
+pub(super) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
     row.get(column).map(Timestamp)
 }
 
@@ -58,16 +62,44 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         password_hash: row.get("password_hash")?,
         disabled: row.get("disabled")?,
         created_at: time(row, "created_at")?,
+        source: text::<Source>(row, "source")?,
+        external: external(row)?,
+        totp_enabled: row.get::<_, Option<String>>("totp")?.is_some(),
+        last_login_at: row.get::<_, Option<i64>>("last_login_at")?.map(Timestamp),
+        revision: row.get("revision")?,
     })
+}
+
+fn external(row: &Row<'_>) -> rusqlite::Result<Option<External>> {
+    let (provider, subject) = (row.get("provider")?, row.get("subject")?);
+    let both = Option::zip(provider, subject);
+    Ok(both.map(|(provider, subject)| External { provider, subject }))
 }
 
 pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
     Ok(Session {
         hash: row.get("hash")?,
+        id: text::<SessionId>(row, "id")?,
         user: text::<UserId>(row, "user")?,
         created_at: time(row, "created_at")?,
         used_at: time(row, "used_at")?,
         expires_at: time(row, "expires_at")?,
+        address: row.get("address")?,
+        user_agent: row.get("user_agent")?,
+        provider: row.get("provider")?,
+    })
+}
+
+pub(super) fn token(row: &Row<'_>) -> rusqlite::Result<ApiToken> {
+    Ok(ApiToken {
+        id: text::<TokenId>(row, "id")?,
+        hash: row.get("hash")?,
+        user: text::<UserId>(row, "user_id")?,
+        name: row.get("name")?,
+        scopes: text(row, "scopes")?,
+        created_at: time(row, "created_at")?,
+        expires_at: time(row, "expires_at")?,
+        last_used_at: row.get::<_, Option<i64>>("last_used_at")?.map(Timestamp),
     })
 }
 
@@ -94,11 +126,13 @@ pub(super) fn app(row: &Row<'_>) -> rusqlite::Result<App> {
         resources: Resources {
             cpu_millis: row.get("cpu_millis")?,
             memory_mib: row.get("memory_mib")?,
+            disk_mib: row.get("disk_mib")?,
         },
         created_at: time(row, "created_at")?,
     })
 }
 
+/// An instance with its password as it is kept: sealed.
 pub(super) fn instance(row: &Row<'_>) -> rusqlite::Result<Instance> {
     Ok(Instance {
         id: text::<InstanceId>(row, "id")?,

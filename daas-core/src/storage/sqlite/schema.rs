@@ -4,7 +4,7 @@ use rusqlite_migration::{M, Migrations};
 
 /// All steps from an empty database to the present one.
 pub(super) fn migrations() -> Migrations<'static> {
-    Migrations::new(vec![M::up(FIRST)])
+    Migrations::new(vec![M::up(FIRST), M::up(PEOPLE)])
 }
 
 /// Times are milliseconds since 1970, ids hyphenated UUIDs, states the words of the model.
@@ -72,6 +72,134 @@ CREATE TABLE tickets (
     expires_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX tickets_session ON tickets (session);
+";
+
+/// Groups, rules, quotas, other ways to log in, the audit log. Sessions of before have no
+/// ids; they end.
+const PEOPLE: &str = "
+ALTER TABLE users ADD COLUMN source TEXT NOT NULL DEFAULT 'local';
+ALTER TABLE users ADD COLUMN provider TEXT;
+ALTER TABLE users ADD COLUMN subject TEXT;
+ALTER TABLE users ADD COLUMN totp TEXT;
+ALTER TABLE users ADD COLUMN totp_pending TEXT;
+ALTER TABLE users ADD COLUMN totp_step INTEGER;
+ALTER TABLE users ADD COLUMN last_login_at INTEGER;
+ALTER TABLE users ADD COLUMN deleted_at INTEGER;
+ALTER TABLE users ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+CREATE UNIQUE INDEX users_external ON users (provider, subject);
+
+ALTER TABLE apps ADD COLUMN disk_mib INTEGER NOT NULL DEFAULT 0;
+
+DROP TABLE tickets;
+DROP TABLE sessions;
+CREATE TABLE sessions (
+    hash       BLOB PRIMARY KEY,
+    id         TEXT NOT NULL UNIQUE,
+    user       TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    created_at INTEGER NOT NULL,
+    used_at    INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    address    TEXT NOT NULL,
+    user_agent TEXT NOT NULL,
+    provider   TEXT
+) STRICT;
+CREATE INDEX sessions_user ON sessions (user);
+CREATE TABLE tickets (
+    hash       BLOB PRIMARY KEY,
+    session    BLOB NOT NULL REFERENCES sessions (hash) ON DELETE CASCADE,
+    instance   TEXT NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tickets_session ON tickets (session);
+
+CREATE TABLE groups (
+    id          TEXT PRIMARY KEY,
+    name        TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    description TEXT NOT NULL,
+    external    TEXT NOT NULL,
+    created_at  INTEGER NOT NULL
+) STRICT;
+
+-- external: put in by another place, and taken out by it.
+CREATE TABLE members (
+    group_id TEXT NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
+    user_id  TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    external INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (group_id, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX members_user ON members (user_id);
+
+CREATE TABLE rules (
+    user_id    TEXT REFERENCES users (id) ON DELETE CASCADE,
+    group_id   TEXT REFERENCES groups (id) ON DELETE CASCADE,
+    permission TEXT NOT NULL,
+    app_id     TEXT REFERENCES apps (id) ON DELETE CASCADE,
+    effect     TEXT NOT NULL,
+    CHECK ((user_id IS NULL) <> (group_id IS NULL))
+) STRICT;
+CREATE INDEX rules_user ON rules (user_id);
+CREATE INDEX rules_group ON rules (group_id);
+
+CREATE TABLE quotas (
+    user_id    TEXT UNIQUE REFERENCES users (id) ON DELETE CASCADE,
+    group_id   TEXT UNIQUE REFERENCES groups (id) ON DELETE CASCADE,
+    app_id     TEXT UNIQUE REFERENCES apps (id) ON DELETE CASCADE,
+    instances  INTEGER,
+    cpu_millis INTEGER,
+    memory_mib INTEGER,
+    disk_mib   INTEGER,
+    hours_week INTEGER,
+    CHECK ((user_id IS NOT NULL) + (group_id IS NOT NULL) + (app_id IS NOT NULL) = 1)
+) STRICT;
+
+CREATE TABLE invitations (
+    hash       BLOB PRIMARY KEY,
+    user_id    TEXT NOT NULL UNIQUE REFERENCES users (id) ON DELETE CASCADE,
+    expires_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE recovery_codes (
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    hash    BLOB NOT NULL,
+    PRIMARY KEY (user_id, hash)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tokens (
+    id           TEXT PRIMARY KEY,
+    hash         BLOB NOT NULL UNIQUE,
+    user_id      TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    name         TEXT NOT NULL,
+    scopes       TEXT NOT NULL,
+    created_at   INTEGER NOT NULL,
+    expires_at   INTEGER NOT NULL,
+    last_used_at INTEGER
+) STRICT;
+CREATE INDEX tokens_user ON tokens (user_id);
+
+CREATE TABLE audit (
+    seq         INTEGER PRIMARY KEY,
+    at          INTEGER NOT NULL,
+    actor_id    TEXT,
+    actor       TEXT NOT NULL,
+    address     TEXT,
+    action      TEXT NOT NULL,
+    target_kind TEXT NOT NULL,
+    target_id   TEXT,
+    target      TEXT NOT NULL,
+    outcome     TEXT NOT NULL,
+    before      TEXT,
+    after       TEXT,
+    hash        BLOB NOT NULL
+) STRICT;
+CREATE INDEX audit_at ON audit (at);
+CREATE TRIGGER audit_stays BEFORE DELETE ON audit
+    BEGIN SELECT raise(ABORT, 'the audit log is never shortened'); END;
+CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+    BEGIN SELECT raise(ABORT, 'the audit log is never changed'); END;
+-- REPLACE deletes without asking the triggers for that.
+CREATE TRIGGER audit_only_grows BEFORE INSERT ON audit
+    WHEN NEW.seq <= (SELECT max(seq) FROM audit)
+    BEGIN SELECT raise(ABORT, 'the audit log is never changed'); END;
 ";
 
 #[cfg(test)]
