@@ -5,14 +5,17 @@ use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
+use daas_core::blocking::Gate;
 use daas_core::chain;
 use daas_core::gateway::probe_guacd;
 use daas_core::hypervisor::Hypervisor;
+use daas_core::model::Timestamp;
 use daas_core::storage::{Sqlite, Store as _};
 use tokio::time::timeout;
 
-use crate::config::Config;
+use crate::config::{Config, Origin, Tls};
 use crate::page;
+use crate::tls::{DAY_MS, Loaded, SOON_MS};
 
 /// Time for each part to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,6 +51,9 @@ pub async fn check(config: &Config, hypervisor: &dyn Hypervisor) -> (String, boo
         good: true,
     };
     report.good("configuration", "can be used");
+    if let Some(files) = &config.tls {
+        check_certificate(files, config, &mut report).await;
+    }
     check_database(config, &mut report).await;
     check_hypervisor(config, hypervisor, &mut report).await;
     for address in &config.guacd {
@@ -55,6 +61,41 @@ pub async fn check(config: &Config, hypervisor: &dyn Hypervisor) -> (String, boo
     }
     check_page(&mut report);
     (report.text, report.good)
+}
+
+async fn check_certificate(files: &Tls, config: &Config, report: &mut Report) {
+    let part = "certificate";
+    let path = files.certificate.display().to_string();
+    let reading = files.clone();
+    let loaded = match Gate::new(1).run(move || Loaded::read(&reading)).await {
+        Ok(Ok(loaded)) => loaded,
+        Ok(Err(error)) => {
+            let advice = "Set tls.certificate and tls.key to two files in PEM that belong \
+                          together: the certificate with those that vouch for it, and its \
+                          private key, which only the user that runs the server can read.";
+            return report.bad(part, &chain(&error), advice);
+        }
+        Err(error) => return report.bad(part, &error.to_string(), "Try again."),
+    };
+    let mut hosts = config.server.public_origins.iter().map(Origin::host);
+    if let Some(host) = hosts.find(|host| !loaded.is_for(host)) {
+        let finding = format!("{path} is not for {host}, which is in server.public_origins");
+        let advice = "Get one that names each host which people type into their browsers.";
+        report.bad(part, &finding, advice);
+    }
+    match loaded.good_for_ms(Timestamp::now()) {
+        Some(ms) if ms < SOON_MS => {
+            let finding = if ms < 0 {
+                format!("{path} has expired")
+            } else {
+                format!("{path} expires in {} days", ms / DAY_MS)
+            };
+            let advice = "Renew it; the server takes the new files without a restart.";
+            report.bad(part, &finding, advice);
+        }
+        Some(ms) => report.good(part, &format!("{path} is good for {} days", ms / DAY_MS)),
+        None => report.good(part, &format!("{path} can be used")),
+    }
 }
 
 async fn check_database(config: &Config, report: &mut Report) {
@@ -73,7 +114,7 @@ async fn open(config: &Config) -> Result<(), String> {
     if let Some(folder) = config.database.parent() {
         fs::create_dir_all(folder).map_err(|error| error.to_string())?;
     }
-    let store = Sqlite::open(&config.database).await;
+    let store = Sqlite::open(&config.database, &config.key_file).await;
     let store = store.map_err(|error| chain(&error))?;
     store.check().await.map_err(|error| chain(&error))
 }

@@ -18,13 +18,17 @@ mod run;
 mod services;
 mod steps;
 pub mod threads;
+pub mod tls;
 pub mod tunnel;
 mod tunnels;
 pub mod websocket;
 
 pub use api::routes;
 pub use check::check;
-pub use http::{Body, FieldError, Limits, Problem, RouteInfo, detach, serve};
+pub use http::{
+    Body, Detached, DetachedTls, FieldError, Limits, Listener, Problem, Rate, Rates, RouteInfo,
+    detach, redirect, serve,
+};
 pub use run::{RunError, run, run_check};
 pub use services::{Parts, Services, Settings};
 pub use tunnels::{NoTunnels, Tunnels};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use daas_core::access::{Access, LoggedIn, Token};
+use daas_core::audit::{self, AuditAction, TargetKind};
 use daas_core::gateway::{Display, Gateway, Status, Target};
 use daas_core::hypervisor::Hypervisor;
 use daas_core::model::{InstanceId, InstanceState, Timestamp};
@@ -67,10 +68,11 @@ impl OpenTunnels {
         let id = self.access.take_ticket(&who.session, &ticket, now).await?;
         let about = About {
             instance: id,
-            user: who.user.id,
+            user: who.caller.user.id,
             session: who.session.hash,
+            address: who.caller.address,
         };
-        if self.registry.count(Which::User(who.user.id)) >= TUNNELS_MAX {
+        if self.registry.count(Which::User(about.user)) >= TUNNELS_MAX {
             return Err(Denied(
                 Status::ClientTooMany,
                 "Too many desktops of yours are open. Close some of them.",
@@ -81,11 +83,14 @@ impl OpenTunnels {
         // It may have stopped since the ticket was given.
         let endpoint = instance
             .endpoint
-            .filter(|_| instance.state == InstanceState::Running && instance.owner == who.user.id)
+            .filter(|_| instance.state == InstanceState::Running && instance.owner == about.user)
             .ok_or(Denied(
                 Status::UpstreamNotFound,
                 "The desktop does not run (any more).",
             ))?;
+        let target = audit::Target::new(TargetKind::Instance, id, &app.name);
+        let entry = who.caller.by().did(AuditAction::InstanceOpen, target, now);
+        self.store.note(entry).await?;
         Ok(Tunnel {
             gateway: self.gateway.clone(),
             target: Target {

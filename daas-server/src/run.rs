@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use daas_core::access::{Access, PasswordError, Passwords, Token};
+use daas_core::access::{Access, By, NewUser, Passwords, Token};
 use daas_core::lifecycle::Lifecycle;
-use daas_core::model::{Role, Timestamp, User, UserId};
+use daas_core::model::{Role, Timestamp};
 use daas_core::storage::{Sqlite, Store};
 use daas_core::{Secret, chain};
 use thiserror::Error;
@@ -16,14 +18,17 @@ use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
-use crate::http::{Limits, serve};
+use crate::http::{Limits, Listener, redirect, serve};
 use crate::open_tunnels::OpenTunnels;
 use crate::services::{Parts, Services, Settings};
+use crate::tls::{Certificates, TlsError};
 use crate::tunnel::Registry;
 use crate::{backend, check, log, threads};
 
 /// Name of the first user.
 const ADMIN: &str = "admin";
+/// How often the files of the certificate are looked at.
+const LOOK_AT_CERTIFICATE: Duration = Duration::from_secs(5);
 
 /// Why the server does not start.
 #[derive(Debug, Error)]
@@ -31,7 +36,10 @@ const ADMIN: &str = "admin";
 pub enum RunError {
     /// The address cannot be listened on.
     #[error("cannot listen on {0}")]
-    Listen(std::net::SocketAddr, #[source] io::Error),
+    Listen(SocketAddr, #[source] io::Error),
+    /// The certificate cannot be used.
+    #[error("TLS cannot be spoken")]
+    Tls(#[from] TlsError),
     /// A folder cannot be made.
     #[error("cannot make the folder of the database")]
     Folder(#[source] io::Error),
@@ -43,7 +51,7 @@ pub enum RunError {
     Core(#[from] daas_core::Error),
     /// The first password cannot be used.
     #[error("the password in DAAS_ADMIN_PASSWORD cannot be used")]
-    Password(#[from] PasswordError),
+    Password(#[source] daas_core::Error),
     /// A mistake of this program.
     #[error("the table of routes contradicts itself")]
     Routes(#[from] matchit::InsertError),
@@ -85,20 +93,64 @@ async fn run_here(
     admin_password: Option<Secret<String>>,
     tunnel_runtime: Handle,
 ) -> Result<(), RunError> {
-    let address = config.server.listen;
-    // First, as it is what most often does not work.
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(|error| RunError::Listen(address, error))?;
-    let services = assemble(config, admin_password, tunnel_runtime).await?;
-    services.start();
+    // First, as these are what most often does not work.
+    let listener = listen(config.server.listen).await?;
     let address = listener.local_addr()?;
-    tracing::info!(%address, "listening on http://{address}");
+    let (scheme, listener) = match secure(config).await? {
+        None => ("http", Listener::from(listener)),
+        Some(certificates) => ("https", Listener::tls(listener, &certificates)?),
+    };
     let limits = Limits {
         connections: config.server.connections_max,
         ..Limits::default()
     };
+    send_on(config, limits).await?;
+    let services = assemble(config, admin_password, tunnel_runtime).await?;
+    services.start();
+    tracing::info!(%address, "listening on {scheme}://{address}");
     serve(listener, services, limits, told_to_end()?).await?;
     tracing::info!("ended");
+    Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| RunError::Listen(address, error))
+}
+
+/// The certificate, if there is to be one. It is read again when its files change, which is
+/// looked for now and then, and at once on SIGHUP.
+async fn secure(config: &Config) -> Result<Option<Arc<Certificates>>, RunError> {
+    let Some(files) = &config.tls else {
+        return Ok(None);
+    };
+    let certificates = Certificates::load(files.clone()).await?;
+    let mut told = signal(SignalKind::hangup())?;
+    let watched = Arc::clone(&certificates);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = watched.watch(LOOK_AT_CERTIFICATE) => {}
+                _ = told.recv() => {}
+            }
+        }
+    });
+    Ok(Some(certificates))
+}
+
+/// Sends browsers without TLS on, if that is wanted, as long as this runtime lives.
+async fn send_on(config: &Config, limits: Limits) -> Result<(), RunError> {
+    let (address, origin) = match (
+        config.server.redirect_http,
+        config.server.public_origins.first(),
+    ) {
+        (Some(address), Some(origin)) => (address, origin.clone()),
+        _ => return Ok(()),
+    };
+    let listener = listen(address).await?;
+    let address = listener.local_addr()?;
+    tracing::info!(%address, "sending http://{address} on to {origin}");
+    tokio::spawn(async move { redirect(listener, &origin, limits).await });
     Ok(())
 }
 
@@ -107,10 +159,10 @@ async fn assemble(
     admin_password: Option<Secret<String>>,
     tunnel_runtime: Handle,
 ) -> Result<Arc<Services>, RunError> {
-    make_folder(&config.database)?;
-    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&config.database).await?);
+    let store: Arc<dyn Store> = Arc::new(open_store(config).await?);
     let passwords = Passwords::new().await?;
-    add_first_user(&*store, &passwords, admin_password).await?;
+    let access = Access::new(store.clone(), passwords, config.access);
+    add_first_user(&*store, &access, admin_password).await?;
     for app in &config.apps {
         store.put_app(app.clone()).await?;
     }
@@ -123,7 +175,6 @@ async fn assemble(
         );
     }
     let lifecycle = Lifecycle::new(store.clone(), hypervisor.clone(), config.lifecycle);
-    let access = Access::new(store.clone(), passwords, config.access);
     let gateway = backend::gateway(config);
     let tunnels = OpenTunnels {
         access: access.clone(),
@@ -144,6 +195,16 @@ async fn assemble(
     })?)
 }
 
+/// Opens the database of a configuration, and makes it where it is not there.
+///
+/// # Errors
+/// Where it cannot be.
+pub(crate) async fn open_store(config: &Config) -> Result<Sqlite, RunError> {
+    make_folder(&config.database)?;
+    make_folder(&config.key_file)?;
+    Ok(Sqlite::open(&config.database, &config.key_file).await?)
+}
+
 /// The folder holds secrets, so nobody else may look into it.
 fn make_folder(database: &Path) -> Result<(), RunError> {
     use std::os::unix::fs::DirBuilderExt as _;
@@ -161,7 +222,7 @@ fn make_folder(database: &Path) -> Result<(), RunError> {
 /// printed once.
 async fn add_first_user(
     store: &dyn Store,
-    passwords: &Passwords,
+    access: &Access,
     given: Option<Secret<String>>,
 ) -> Result<(), RunError> {
     if store.count_users().await? > 0 {
@@ -171,15 +232,18 @@ async fn add_first_user(
         Some(given) => (given, true),
         None => (random_password()?, false),
     };
-    let user = User {
-        id: UserId::random(),
+    let user = NewUser {
         name: ADMIN.to_owned(),
         role: Role::Admin,
-        password_hash: passwords.hash(password.clone()).await?,
-        disabled: false,
-        created_at: Timestamp::now(),
+        password: Some(password.clone()),
+        groups: Vec::new(),
     };
-    store.add_user(user).await?;
+    let by = By::system();
+    let made = access.create_user(&by, user, Timestamp::now());
+    made.await.map_err(|error| match error {
+        error @ daas_core::Error::Invalid { .. } => RunError::Password(error),
+        error => error.into(),
+    })?;
     if is_given {
         tracing::info!("the first user is {ADMIN}, with the password of DAAS_ADMIN_PASSWORD");
     } else {

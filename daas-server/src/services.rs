@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use daas_core::access::Access;
 use daas_core::chain;
@@ -13,11 +13,11 @@ use daas_core::lifecycle::Lifecycle;
 use daas_core::model::{Timestamp, UserId};
 use daas_core::storage::Store;
 use tokio::sync::{broadcast, watch};
-use tokio::time::{interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::api;
-use crate::config::{Config, Origin};
-use crate::http::Router;
+use crate::config::{AddressRange, Config, Origin};
+use crate::http::{Limiter, Problem, Rates, Router, network};
 use crate::metrics::Metrics;
 use crate::steps::Steps;
 use crate::tunnels::Tunnels;
@@ -26,12 +26,14 @@ use crate::tunnels::Tunnels;
 const LOG_OUTS: usize = 64;
 /// How often what expired is removed, and sessions with open tunnels are kept.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
+/// How often sessions are looked at that have something open.
+const WATCH_SESSIONS: Duration = Duration::from_millis(500);
 /// How often rows and hypervisor are compared, beside all events.
 const RECONCILE: Duration = Duration::from_secs(60);
 /// Pause before the hypervisor is watched again.
 const WATCH_PAUSE: Duration = Duration::from_secs(5);
 /// Most event streams of one person.
-const STREAMS_MAX: u32 = 16;
+const STREAMS_MAX: usize = 16;
 
 /// What of the configuration matters to requests.
 #[derive(Clone, Debug, Default)]
@@ -40,8 +42,12 @@ pub struct Settings {
     pub public_origins: Vec<Origin>,
     /// Whether only this machine can reach the server.
     pub loopback: bool,
+    /// Whether this server itself speaks TLS.
+    pub tls: bool,
     /// Addresses whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<AddressRange>,
+    /// How many requests anybody may make.
+    pub rates: Rates,
     /// Whether `/readyz` and `/metrics` answer everybody.
     pub public_metrics: bool,
     /// Slugs of the applications to show.
@@ -57,15 +63,31 @@ impl Settings {
         Self {
             public_origins: config.server.public_origins.clone(),
             loopback: config.server.listen.ip().is_loopback(),
+            tls: config.tls.is_some(),
             trusted_proxies: config.server.trusted_proxies.clone(),
+            rates: config.rates,
             public_metrics: config.server.public_metrics,
             apps: config.apps.iter().map(|app| app.slug.clone()).collect(),
             session_idle: config.access.session_idle,
         }
     }
 
+    /// Whether browsers come over TLS, to this server or to a proxy in front: then the cookie
+    /// is for TLS only.
     pub(crate) fn secure_cookie(&self) -> bool {
-        self.public_origins.iter().any(Origin::is_secure)
+        self.tls || self.public_origins.iter().any(Origin::is_secure)
+    }
+
+    /// How the origin of a page begins that comes from this server without a proxy.
+    pub(crate) const fn own_scheme(&self) -> &'static str {
+        if self.tls { "https://" } else { "http://" }
+    }
+
+    /// Whether what a proxy with this address says is believed.
+    pub(crate) fn trusts(&self, proxy: IpAddr) -> bool {
+        self.trusted_proxies
+            .iter()
+            .any(|range| range.contains(proxy))
     }
 }
 
@@ -100,9 +122,19 @@ pub struct Services {
     pub(crate) router: Router,
     pub(crate) metrics: Metrics,
     pub(crate) steps: Steps,
+    addresses: Limiter,
+    accounts: Limiter,
+    started: Instant,
     log_outs: broadcast::Sender<[u8; 32]>,
     stopping: watch::Sender<bool>,
-    streams: Mutex<HashMap<UserId, u32>>,
+    streams: Mutex<Streams>,
+}
+
+/// Event streams that are open: whose, and of which session.
+#[derive(Default)]
+struct Streams {
+    last: u64,
+    open: HashMap<u64, (UserId, [u8; 32])>,
 }
 
 impl std::fmt::Debug for Services {
@@ -117,7 +149,11 @@ impl Services {
     /// # Errors
     /// Where the table of routes contradicts itself.
     pub fn new(parts: Parts) -> Result<Arc<Self>, matchit::InsertError> {
+        let rates = parts.settings.rates;
         Ok(Arc::new(Self {
+            addresses: Limiter::new(rates.per_address),
+            accounts: Limiter::new(rates.per_account),
+            started: Instant::now(),
             store: parts.store,
             hypervisor: parts.hypervisor,
             gateway: parts.gateway,
@@ -134,11 +170,32 @@ impl Services {
         }))
     }
 
+    /// Counts a request of an address.
+    ///
+    /// # Errors
+    /// 429 where it makes too many.
+    pub(crate) fn admit_address(&self, address: IpAddr) -> Result<(), Problem> {
+        let taken = self
+            .addresses
+            .take(network(address), self.started.elapsed());
+        taken.map_err(|wait| Problem::too_many("your network", wait))
+    }
+
+    /// Counts a request of an account.
+    ///
+    /// # Errors
+    /// As [`admit_address`](Self::admit_address).
+    pub(crate) fn admit_account(&self, user: UserId) -> Result<(), Problem> {
+        let taken = self.accounts.take(user, self.started.elapsed());
+        taken.map_err(|wait| Problem::too_many("your account", wait))
+    }
+
     /// Starts what goes on beside all requests, on the present runtime. It ends when the
     /// server stops.
     pub fn start(self: &Arc<Self>) {
         self.spawn(Self::note_steps);
         self.spawn(Self::keep_house);
+        self.spawn(Self::watch_sessions);
         self.spawn(Self::reconcile);
         self.spawn(Self::watch);
     }
@@ -207,6 +264,33 @@ impl Services {
         }
     }
 
+    /// Looks again and again for sessions that have ended, wherever that was: by a request
+    /// here, by another server, or by somebody at the database.
+    async fn watch_sessions(self: Arc<Self>) {
+        let mut ticks = interval(WATCH_SESSIONS);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.end_ended_sessions().await;
+        }
+    }
+
+    /// Ends what sessions have open that are no longer good.
+    pub(crate) async fn end_ended_sessions(&self) {
+        let mut sessions = self.tunnels.sessions();
+        sessions.extend(self.streams().open.values().map(|(_, session)| *session));
+        if sessions.is_empty() {
+            return;
+        }
+        sessions.sort_unstable();
+        sessions.dedup();
+        match self.access.ended_sessions(sessions, Timestamp::now()).await {
+            Ok(ended) => ended.into_iter().for_each(|hash| self.end_session(hash)),
+            // Nothing is known, so all goes on until it is.
+            Err(error) => tracing::warn!(error = chain(&error), "sessions could not be looked at"),
+        }
+    }
+
     /// Ends all that a session has open.
     pub(crate) fn end_session(&self, session: [u8; 32]) {
         self.tunnels.end_session(session);
@@ -230,35 +314,38 @@ impl Services {
     }
 
     /// Counts an event stream of somebody; nothing where there are too many.
-    pub(crate) fn enter_stream(self: &Arc<Self>, user: UserId) -> Option<Stream> {
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = streams.entry(user).or_default();
-        if *count >= STREAMS_MAX {
+    pub(crate) fn enter_stream(
+        self: &Arc<Self>,
+        user: UserId,
+        session: [u8; 32],
+    ) -> Option<Stream> {
+        let mut streams = self.streams();
+        let of_user = streams.open.values().filter(|(other, _)| *other == user);
+        if of_user.count() >= STREAMS_MAX {
             return None;
         }
-        *count += 1;
+        streams.last += 1;
+        let id = streams.last;
+        streams.open.insert(id, (user, session));
         Some(Stream {
             services: Arc::clone(self),
-            user,
+            id,
         })
+    }
+
+    fn streams(&self) -> MutexGuard<'_, Streams> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// An event stream that is counted until this is dropped.
 pub(crate) struct Stream {
     services: Arc<Services>,
-    user: UserId,
+    id: u64,
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        let streams = &self.services.streams;
-        let mut streams = streams.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = streams.get_mut(&self.user) {
-            *count -= 1;
-            if *count == 0 {
-                streams.remove(&self.user);
-            }
-        }
+        self.services.streams().open.remove(&self.id);
     }
 }

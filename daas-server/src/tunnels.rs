@@ -51,6 +51,12 @@ pub trait Tunnels: Send + Sync + 'static {
         self.registry().close(which, StopReason::LoggedOut);
     }
 
+    /// Ends one, by its number, as somebody wanted who may.
+    fn end_tunnel(&self, id: u64) {
+        let which = Which::Tunnel(id);
+        self.registry().close(which, StopReason::Revoked);
+    }
+
     /// Ends those of an instance, as it is to stop.
     fn end_instance(&self, instance: InstanceId) {
         let which = Which::Instance(instance);

@@ -38,6 +38,7 @@ fn about() -> About {
         instance: InstanceId::random(),
         user: UserId::random(),
         session: [7; 32],
+        address: [127, 0, 0, 1].into(),
     }
 }
 

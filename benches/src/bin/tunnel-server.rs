@@ -20,10 +20,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use benches::load::{PASSWORD, Result, USER, say_listening};
 use daas_core::Secret;
-use daas_core::access::{Access, AccessConfig, LoggedIn, Passwords};
+use daas_core::access::{Access, AccessConfig, By, LoggedIn, Passwords};
+use daas_core::audit::{self, AuditAction, TargetKind};
 use daas_core::gateway::{Gateway, Guacd, GuacdConfig, Target};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
-use daas_core::model::{Endpoint, InstanceId, Protocol, Role, Timestamp, User, UserId};
+use daas_core::model::{Endpoint, InstanceId, Protocol, Quota, Role, Timestamp, User};
 use daas_core::storage::{Sqlite, Store};
 use daas_server::tunnel::{About, Registry, Tunnel, parse_display, spawn_tunnel};
 use daas_server::websocket::{Origins, accept};
@@ -71,14 +72,18 @@ fn main() -> Result<()> {
 
 async fn serve(guacd: SocketAddr, runtime: Handle) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&folder.path().join("db")).await?);
+    let store: Arc<dyn Store> =
+        Arc::new(Sqlite::open(&folder.path().join("db"), &folder.path().join("keys")).await?);
     let passwords = Passwords::new().await?;
     fill(&*store, &passwords).await?;
     let hypervisor = Arc::new(fake::Fake::with_images(IMAGES));
     let gateway: Arc<dyn Gateway> = Arc::new(Guacd::new(GuacdConfig::new(vec![guacd.to_string()])));
     let lifecycle = LifecycleConfig {
         // One person launches for all.
-        instances_per_user: 100,
+        quota: Quota {
+            instances: Some(100),
+            ..Quota::default()
+        },
         ..LifecycleConfig::default()
     };
     let services = Services::new(Parts {
@@ -114,15 +119,12 @@ async fn serve(guacd: SocketAddr, runtime: Handle) -> Result<()> {
 
 async fn fill(store: &dyn Store, passwords: &Passwords) -> Result<()> {
     let password = Secret::new(PASSWORD.to_owned());
-    let user = User {
-        id: UserId::random(),
-        name: USER.to_owned(),
-        role: Role::User,
-        password_hash: passwords.hash(password).await?,
-        disabled: false,
-        created_at: Timestamp::now(),
-    };
-    store.add_user(user).await?;
+    let hash = passwords.hash(password).await?;
+    let now = Timestamp::now();
+    let user = User::new(USER, Role::User, hash, now);
+    let target = audit::Target::new(TargetKind::User, user.id, USER);
+    let entry = By::system().did(AuditAction::UserCreate, target, now);
+    store.add_user(user, Vec::new(), entry).await?;
     for slug in APPS {
         store.put_app(fixtures::app(slug)).await?;
     }
@@ -146,8 +148,9 @@ impl OneGuacd {
             display: parse_display("").ok()?,
             about: About {
                 instance: InstanceId::random(),
-                user: who.user.id,
+                user: who.caller.user.id,
                 session: who.session.hash,
+                address: who.caller.address,
             },
             resize: None,
             settings: daas_core::session::Settings::default(),

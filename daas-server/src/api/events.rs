@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use daas_core::access::LoggedIn;
 use daas_core::lifecycle::Event;
-use daas_core::model::Timestamp;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -27,7 +26,7 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn stream(call: Call, who: LoggedIn) -> Result<Response<Body>, Problem> {
     let services = call.services();
-    let Some(counted) = services.enter_stream(who.user.id) else {
+    let Some(counted) = services.enter_stream(who.caller.user.id, who.session.hash) else {
         let detail = "Too many pages of yours are open. Close some of them.";
         return Err(Problem::because(StatusCode::TOO_MANY_REQUESTS, detail));
     };
@@ -75,7 +74,7 @@ impl Feed {
         while alive {
             alive = match self.next(&mut ticks).await {
                 Next::PassOn(event) => self.pass_on(&event).await,
-                Next::KeepAlive => self.keep_alive().await,
+                Next::KeepAlive => self.send(":\n\n".into()).await,
                 Next::End => false,
             };
         }
@@ -98,16 +97,8 @@ impl Feed {
         matches!(sent, Ok(Ok(())))
     }
 
-    /// Also ends the stream where the session has ended by itself. Reading along does not
-    /// count as using the session.
-    async fn keep_alive(&self) -> bool {
-        let access = &self.services.access;
-        let live = access.is_live(&self.who.session, Timestamp::now()).await;
-        live.unwrap_or(false) && self.send(":\n\n".into()).await
-    }
-
     async fn pass_on(&self, event: &Event) -> bool {
-        if event.instance.owner != self.who.user.id {
+        if event.instance.owner != self.who.caller.user.id {
             return true;
         }
         match self.text(event).await {
@@ -127,7 +118,7 @@ impl Feed {
     }
 }
 
-/// Waits until a session is logged out, or may have been.
+/// Waits until a session has ended, or may have.
 async fn logged_out(log_outs: &mut broadcast::Receiver<[u8; 32]>, session: [u8; 32]) {
     while log_outs.recv().await.is_ok_and(|ended| ended != session) {}
 }

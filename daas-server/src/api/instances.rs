@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 
 use daas_core::Error;
-use daas_core::access::LoggedIn;
-use daas_core::model::{Action, App, AppId, Instance, InstanceId, InstanceState, Role, Timestamp};
+use daas_core::access::{Caller, LoggedIn};
+use daas_core::audit::{AuditAction, Target, TargetKind};
+use daas_core::model::{
+    Action, App, AppId, Instance, InstanceId, InstanceState, Permission, Timestamp,
+};
 use hyper::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::JSON_MAX;
-use super::time::rfc3339;
 use super::view::{InstanceView, PageView};
 use crate::Services;
 use crate::http::{Body, Call, Problem, json};
@@ -22,10 +24,11 @@ const NO_INSTANCE: Error = Error::NotFound { what: "instance" };
 
 /// The instance that a request names, if whoever asks may see it: people see their own,
 /// operators see all. Others are told that there is none.
-async fn visible(call: &Call, who: &LoggedIn) -> Result<Instance, Problem> {
+async fn visible(call: &Call, caller: &Caller) -> Result<Instance, Problem> {
     let id: InstanceId = call.id().parse().map_err(|_| NO_INSTANCE)?;
     let instance = call.services().store.instance(id).await?;
-    let may = instance.owner == who.user.id || who.user.role >= Role::Operator;
+    let own = instance.owner == caller.user.id;
+    let may = own || caller.rights.may(Permission::InstancesReadAll);
     if may && instance.state != InstanceState::Deleted {
         Ok(instance)
     } else {
@@ -47,15 +50,15 @@ async fn respond(
     json(status, &view(services, instance, &app))
 }
 
-pub(super) async fn list(call: Call, who: LoggedIn) -> Result<Response<Body>, Problem> {
+pub(super) async fn list(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
     let services = call.services();
     let owner = match call.query("all") {
-        Some("true") if who.user.role < Role::Operator => {
+        Some("true") if !caller.rights.may(Permission::InstancesReadAll) => {
             let detail = "Only operators see the desktops of all people.";
-            return Err(Problem::because(StatusCode::FORBIDDEN, detail));
+            return Err(Problem::because(StatusCode::FORBIDDEN, detail).code("permission"));
         }
         Some("true") => None,
-        _ => Some(who.user.id),
+        _ => Some(caller.user.id),
     };
     let instances = services.store.instances(owner).await?;
     let apps = services.store.apps().await?;
@@ -105,57 +108,101 @@ struct Launch {
     app_id: String,
 }
 
-pub(super) async fn launch(call: Call, who: LoggedIn) -> Result<Response<Body>, Problem> {
+pub(super) async fn launch(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
     let services = call.services().clone();
     let Launch { app_id } = call.json(JSON_MAX).await?;
     let wrong = |_| Problem::field("app_id", "is not the id of an application");
     let id: AppId = app_id.parse().map_err(wrong)?;
     let app = services.store.app(id).await?;
-    if !services.settings.apps.contains(&app.slug) {
-        return Err(Error::NotFound {
-            what: "application",
-        }
-        .into());
+    if !services.settings.apps.contains(&app.slug) || !caller.rights.may_launch(id) {
+        // What one may not launch is not in one's catalogue, either.
+        let what = "application";
+        return Err(Error::NotFound { what }.into());
     }
-    let instance = services.lifecycle.launch(who.user.id, id).await?;
-    tracing::info!(user = %who.user.name, app = %app.slug, instance = %instance.id, "launched");
+    let instance = services.lifecycle.launch(caller.user.id, id).await?;
+    note(
+        &services,
+        &caller,
+        AuditAction::InstanceLaunch,
+        &instance,
+        &app,
+    )
+    .await?;
     json(StatusCode::CREATED, &view(&services, &instance, &app))
 }
 
-pub(super) async fn show(call: Call, who: LoggedIn) -> Result<Response<Body>, Problem> {
-    let instance = visible(&call, &who).await?;
+/// Writes into the audit log what somebody did with an instance.
+async fn note(
+    services: &Services,
+    caller: &Caller,
+    action: AuditAction,
+    instance: &Instance,
+    app: &App,
+) -> Result<(), Problem> {
+    tracing::info!(user = %caller.user.name, %action, instance = %instance.id, "asked");
+    let target = Target::new(TargetKind::Instance, instance.id, &app.name);
+    let entry = caller.by().did(action, target, Timestamp::now());
+    Ok(services.store.note(entry).await?)
+}
+
+pub(super) async fn show(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
+    let instance = visible(&call, &caller).await?;
     respond(StatusCode::OK, call.services(), &instance).await
 }
 
-async fn act(call: Call, who: LoggedIn, action: Action) -> Result<Response<Body>, Problem> {
+/// Whether somebody may do this to an instance that they see. That of another person can
+/// only be ended.
+fn check_act(caller: &Caller, instance: &Instance, action: Action) -> Result<(), Problem> {
+    let ends = matches!(action, Action::Stop | Action::Delete);
+    let may_end = ends && caller.rights.may(Permission::InstancesEndAll);
+    if instance.owner == caller.user.id || may_end {
+        return Ok(());
+    }
+    let detail = "Only its owner may do this.";
+    Err(Problem::because(StatusCode::FORBIDDEN, detail).code("permission"))
+}
+
+async fn act(call: Call, caller: Caller, action: Action) -> Result<Response<Body>, Problem> {
     let services = call.services();
-    let instance = visible(&call, &who).await?;
+    let instance = visible(&call, &caller).await?;
+    check_act(&caller, &instance, action)?;
     let instance = services.lifecycle.act(instance.id, action).await?;
-    tracing::info!(user = %who.user.name, %action, instance = %instance.id, "asked");
     if matches!(action, Action::Stop | Action::Delete | Action::Suspend) {
         services.tunnels.end_instance(instance.id);
     }
-    respond(StatusCode::ACCEPTED, services, &instance).await
+    let app = services.store.app(instance.app).await?;
+    note(services, &caller, audit_action(action), &instance, &app).await?;
+    json(StatusCode::ACCEPTED, &view(services, &instance, &app))
 }
 
-pub(super) async fn delete(call: Call, who: LoggedIn) -> Result<Response<Body>, Problem> {
-    act(call, who, Action::Delete).await
+const fn audit_action(action: Action) -> AuditAction {
+    match action {
+        Action::Start => AuditAction::InstanceStart,
+        Action::Suspend => AuditAction::InstanceSuspend,
+        Action::Resume => AuditAction::InstanceResume,
+        Action::Stop => AuditAction::InstanceStop,
+        Action::Delete => AuditAction::InstanceDelete,
+    }
 }
 
-pub(super) async fn start(call: Call, who: LoggedIn) -> Result<Response<Body>, Problem> {
-    act(call, who, Action::Start).await
+pub(super) async fn delete(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
+    act(call, caller, Action::Delete).await
 }
 
-pub(super) async fn stop(call: Call, who: LoggedIn) -> Result<Response<Body>, Problem> {
-    act(call, who, Action::Stop).await
+pub(super) async fn start(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
+    act(call, caller, Action::Start).await
 }
 
-pub(super) async fn suspend(call: Call, who: LoggedIn) -> Result<Response<Body>, Problem> {
-    act(call, who, Action::Suspend).await
+pub(super) async fn stop(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
+    act(call, caller, Action::Stop).await
 }
 
-pub(super) async fn resume(call: Call, who: LoggedIn) -> Result<Response<Body>, Problem> {
-    act(call, who, Action::Resume).await
+pub(super) async fn suspend(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
+    act(call, caller, Action::Suspend).await
+}
+
+pub(super) async fn resume(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
+    act(call, caller, Action::Resume).await
 }
 
 #[derive(Serialize)]
@@ -167,8 +214,8 @@ struct TicketView {
 
 /// Desktops are private: also those who may end one do not get to look at it.
 pub(super) async fn ticket(call: Call, who: LoggedIn) -> Result<Response<Body>, Problem> {
-    let instance = visible(&call, &who).await?;
-    if instance.owner != who.user.id {
+    let instance = visible(&call, &who.caller).await?;
+    if instance.owner != who.caller.user.id {
         let detail = "Only its owner may look at this desktop.";
         return Err(Problem::because(StatusCode::FORBIDDEN, detail));
     }
@@ -182,7 +229,7 @@ pub(super) async fn ticket(call: Call, who: LoggedIn) -> Result<Response<Body>, 
     let view = TicketView {
         url: "/api/v1/tunnel",
         ticket: ticket.expose(),
-        expires_at: rfc3339(expires_at),
+        expires_at: expires_at.rfc3339(),
     };
     json(StatusCode::OK, &view)
 }

@@ -1,14 +1,15 @@
 //! Logging in and out.
 
-use daas_core::Secret;
-use daas_core::access::{LogInError, LoggedIn};
+use daas_core::access::{LogInError, LoggedIn, Token};
 use daas_core::model::Timestamp;
+use daas_core::{Error, Secret};
 use hyper::header::SET_COOKIE;
 use hyper::{Response, StatusCode};
 use serde::Deserialize;
 
 use super::ANONYMOUS_JSON_MAX;
 use super::view::SessionView;
+use crate::Services;
 use crate::http::{Body, Call, Problem, clear_cookie, json, session_cookie};
 
 #[derive(Deserialize)]
@@ -16,14 +17,21 @@ use crate::http::{Body, Call, Problem, clear_cookie, json, session_cookie};
 struct LogIn {
     username: String,
     password: String,
+    totp: Option<String>,
 }
 
 pub(super) async fn log_in(call: Call) -> Result<Response<Body>, Problem> {
-    let (services, client) = (call.services().clone(), call.client());
-    let LogIn { username, password } = call.json(ANONYMOUS_JSON_MAX).await?;
-    let password = Secret::new(password);
-    let now = Timestamp::now();
-    let logged_in = services.access.log_in(&username, password, client, now);
+    let (services, browser) = (call.services().clone(), call.browser());
+    let LogIn {
+        username,
+        password,
+        totp,
+    } = call.json(ANONYMOUS_JSON_MAX).await?;
+    let (password, now) = (Secret::new(password), Timestamp::now());
+    let client = browser.address;
+    let logged_in = services
+        .access
+        .log_in(&username, password, totp.as_deref(), browser, now);
     let (token, who) = match logged_in.await {
         Ok(logged_in) => logged_in,
         Err(error) => {
@@ -31,15 +39,26 @@ pub(super) async fn log_in(call: Call) -> Result<Response<Body>, Problem> {
             return Err(refused(error));
         }
     };
-    tracing::info!(%client, user = %who.user.name, "logged in");
-    let mut response = json(StatusCode::OK, &SessionView::new(&who))?;
-    if let Some(cookie) = session_cookie(services.settings.secure_cookie(), &token) {
+    tracing::info!(%client, user = %who.caller.user.name, "logged in");
+    begun(&services, &token, &who)
+}
+
+/// The answer that begins a session: the cookie, and who one is.
+pub(super) fn begun(
+    services: &Services,
+    token: &Token,
+    who: &LoggedIn,
+) -> Result<Response<Body>, Problem> {
+    let mut response = json(StatusCode::OK, &SessionView::new(who))?;
+    if let Some(cookie) = session_cookie(services.settings.secure_cookie(), token) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
     Ok(response)
 }
 
-fn refused(error: LogInError) -> Problem {
+/// Why somebody is not let in, in words for a person and for the page.
+pub(super) fn refused(error: LogInError) -> Problem {
+    let unauthorized = |text: &str| Problem::because(StatusCode::UNAUTHORIZED, text);
     match error {
         LogInError::Failed(error) => error.into(),
         LogInError::TooMany { retry_after } => {
@@ -47,7 +66,37 @@ fn refused(error: LogInError) -> Problem {
             let detail = format!("Too many attempts. Try again in {minutes} minutes.");
             Problem::because(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(retry_after)
         }
-        _ => Problem::because(StatusCode::UNAUTHORIZED, "The name or password is wrong."),
+        LogInError::CodeNeeded => {
+            unauthorized("A code of your authenticator is needed.").code("totp_required")
+        }
+        _ => unauthorized("The name, password or code is wrong.").code("wrong"),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Accept {
+    token: String,
+    password: String,
+}
+
+/// The first log-in of somebody who was invited.
+pub(super) async fn accept_invitation(call: Call) -> Result<Response<Body>, Problem> {
+    let (services, browser) = (call.services().clone(), call.browser());
+    let Accept { token, password } = call.json(ANONYMOUS_JSON_MAX).await?;
+    let gone = || {
+        let detail = "The link is not good any more. Ask for a new one.";
+        Problem::because(StatusCode::NOT_FOUND, detail)
+    };
+    let token: Token = token.parse().map_err(|()| gone())?;
+    let (password, now) = (Secret::new(password), Timestamp::now());
+    let accepted = services
+        .access
+        .accept_invitation(&token, password, browser, now);
+    match accepted.await {
+        Ok((token, who)) => begun(&services, &token, &who),
+        Err(LogInError::Failed(Error::NotFound { .. })) => Err(gone()),
+        Err(error) => Err(refused(error)),
     }
 }
 
@@ -57,7 +106,7 @@ pub(super) async fn who_am_i(_: Call, who: LoggedIn) -> Result<Response<Body>, P
 
 pub(super) async fn log_out(call: Call, who: LoggedIn) -> Result<Response<Body>, Problem> {
     let services = call.services();
-    services.access.log_out(&who.session).await?;
+    services.access.log_out(&who, Timestamp::now()).await?;
     services.end_session(who.session.hash);
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -3,33 +3,23 @@
 use daas_core::access::LoggedIn;
 use daas_core::lifecycle::Step;
 use daas_core::model::{
-    App, AppId, AppKind, FailureReason, Instance, InstanceId, InstanceState, Role, UserId,
+    App, AppId, AppKind, FailureReason, Instance, InstanceId, InstanceState, Quota, Resources,
 };
 use serde::Serialize;
 
-use super::time::rfc3339;
-
-#[derive(Serialize)]
-pub(super) struct UserView<'a> {
-    id: UserId,
-    name: &'a str,
-    role: Role,
-}
+use super::people::OneselfView;
 
 #[derive(Serialize)]
 pub(super) struct SessionView<'a> {
-    user: UserView<'a>,
+    user: OneselfView<'a>,
     csrf_token: String,
 }
 
 impl<'a> SessionView<'a> {
     pub(super) fn new(who: &'a LoggedIn) -> Self {
+        let caller = &who.caller;
         Self {
-            user: UserView {
-                id: who.user.id,
-                name: &who.user.name,
-                role: who.user.role,
-            },
+            user: OneselfView::new(&caller.user, caller.rights.permissions()),
             csrf_token: who.csrf.expose(),
         }
     }
@@ -41,14 +31,21 @@ pub(super) struct AppView<'a> {
     summary: SummaryView<'a>,
     description: &'a str,
     image_ready: bool,
+    #[serde(flatten)]
+    resources: Resources,
+    /// For those who set quotas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota: Option<Quota>,
 }
 
 impl<'a> AppView<'a> {
-    pub(super) fn new(app: &'a App, image_ready: bool) -> Self {
+    pub(super) fn new(app: &'a App, image_ready: bool, quota: Option<Quota>) -> Self {
         Self {
             summary: SummaryView::new(app),
             description: &app.description,
             image_ready,
+            resources: app.resources,
+            quota,
         }
     }
 }
@@ -100,8 +97,8 @@ impl<'a> InstanceView<'a> {
             state: instance.state,
             step: step.map(step_name),
             failure: instance.failure.as_ref(),
-            created_at: rfc3339(instance.created_at),
-            changed_at: rfc3339(instance.changed_at),
+            created_at: instance.created_at.rfc3339(),
+            changed_at: instance.changed_at.rfc3339(),
             tunnels,
         }
     }

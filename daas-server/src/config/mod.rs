@@ -3,10 +3,12 @@
 mod error;
 mod load;
 mod origin;
+mod proxy;
 mod raw;
+mod web;
 
 use std::collections::HashSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,36 +16,22 @@ use std::time::Duration;
 use daas_core::access::AccessConfig;
 use daas_core::hypervisor::docker::{self, Home, Network};
 use daas_core::lifecycle::LifecycleConfig;
-use daas_core::model::{App, AppId, Resources, Timestamp};
+use daas_core::model::{App, AppId, Quota, Resources, Timestamp};
 
 pub use error::{ConfigError, Place};
 pub use load::Sources;
 pub use origin::Origin;
+pub use proxy::{AddressRange, RangeError};
 pub use raw::LogFormat;
+pub use web::{Server, Tls};
 
+use crate::http::Rates;
 use raw::Raw;
 
 /// The variable with the password of the first user. It is read once and kept nowhere.
 pub const ADMIN_PASSWORD: &str = "DAAS_ADMIN_PASSWORD";
 /// Name of the database in the data folder.
 const DATABASE: &str = "daas.sqlite3";
-
-/// `[server]`.
-#[derive(Clone, Debug)]
-pub struct Server {
-    /// Where to listen.
-    pub listen: SocketAddr,
-    /// Where browsers find the page; requests from other pages are refused.
-    pub public_origins: Vec<Origin>,
-    /// Addresses whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
-    /// Whether `/readyz` and `/metrics` answer others than this machine.
-    pub public_metrics: bool,
-    /// Threads of the management API.
-    pub threads: usize,
-    /// Most connections at a time.
-    pub connections_max: usize,
-}
 
 /// `[tunnel]`.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +54,12 @@ pub struct Log {
 pub struct Config {
     /// `[server]`.
     pub server: Server,
+    /// `[tls]`; nothing where this server speaks none.
+    pub tls: Option<Tls>,
     /// The database.
     pub database: PathBuf,
+    /// The keys that seal the secrets in it.
+    pub key_file: PathBuf,
     /// `[docker]`.
     pub docker: docker::Config,
     /// Addresses of guacd, host and port.
@@ -78,6 +70,8 @@ pub struct Config {
     pub lifecycle: LifecycleConfig,
     /// `[limits]` of sessions.
     pub access: AccessConfig,
+    /// `[limits]` of requests.
+    pub rates: Rates,
     /// `[log]`.
     pub log: Log,
     /// `[[catalogue.apps]]`.
@@ -108,10 +102,14 @@ impl Config {
 
     fn check(raw: Raw) -> Result<Self, ConfigError> {
         let limits = &raw.limits;
+        let tls = web::tls(raw.tls)?;
         Ok(Self {
             lifecycle: lifecycle(limits)?,
             access: access(limits)?,
-            server: server(raw.server)?,
+            rates: web::rates(limits)?,
+            server: web::server(raw.server, tls.is_some())?,
+            tls,
+            key_file: key_file(&raw.storage)?,
             database: database(raw.storage)?,
             docker: docker_engine(raw.docker)?,
             guacd: guacd(raw.gateway)?,
@@ -171,57 +169,6 @@ fn seconds(key: &'static str, value: u64) -> Result<Duration, ConfigError> {
     in_range(key, value, 1..=YEAR).map(Duration::from_secs)
 }
 
-fn server(raw: raw::Server) -> Result<Server, ConfigError> {
-    let listen = address("server.listen", &raw.listen)?;
-    let what = "an origin, such as https://desktops.example.org";
-    let public_origins = parse_all("server.public_origins", &raw.public_origins, what)?;
-    check_transport(listen, &public_origins, raw.insecure_http)?;
-    let proxies = "server.trusted_proxies";
-    Ok(Server {
-        listen,
-        public_origins,
-        trusted_proxies: parse_all(proxies, &raw.trusted_proxies, "an IP address")?,
-        public_metrics: raw.public_metrics,
-        threads: in_range("server.threads", raw.threads as u64, 1..=256)? as usize,
-        connections_max: in_range(
-            "server.connections_max",
-            raw.connections_max as u64,
-            16..=1_000_000,
-        )? as usize,
-    })
-}
-
-/// Passwords and pictures must not cross a network in the clear without somebody having
-/// said so.
-fn check_transport(
-    listen: SocketAddr,
-    origins: &[Origin],
-    insecure_http: bool,
-) -> Result<(), ConfigError> {
-    let secure = origins.iter().filter(|origin| origin.is_secure()).count();
-    if secure != 0 && secure != origins.len() {
-        let text = "http and https cannot be mixed, as the cookie is good for one of them only";
-        return Err(ConfigError::key("server.public_origins", text));
-    }
-    if listen.ip().is_loopback() {
-        return Ok(());
-    }
-    if !insecure_http {
-        let text = format!(
-            "{listen} can be reached from other machines, and this server speaks no TLS by \
-             itself; listen on 127.0.0.1 behind a proxy with TLS, or set \
-             server.insecure_http = true where the network can be trusted"
-        );
-        return Err(ConfigError::key("server.listen", text));
-    }
-    if origins.is_empty() {
-        let text = "is needed where the server listens for other machines: the addresses that \
-                    people type into their browsers, such as [\"https://desktops.example.org\"]";
-        return Err(ConfigError::key("server.public_origins", text));
-    }
-    Ok(())
-}
-
 fn database(raw: raw::Storage) -> Result<PathBuf, ConfigError> {
     if raw.path.file_name().is_none() {
         return Err(ConfigError::key(
@@ -230,6 +177,17 @@ fn database(raw: raw::Storage) -> Result<PathBuf, ConfigError> {
         ));
     }
     Ok(raw.path)
+}
+
+fn key_file(raw: &raw::Storage) -> Result<PathBuf, ConfigError> {
+    if raw.key_file.as_os_str().is_empty() {
+        return Ok(raw.path.with_extension("keys"));
+    }
+    if raw.key_file.file_name().is_none() || raw.key_file == raw.path {
+        let text = "is not the path of a file of its own";
+        return Err(ConfigError::key("storage.key_file", text));
+    }
+    Ok(raw.key_file.clone())
 }
 
 fn docker_engine(raw: raw::Docker) -> Result<docker::Config, ConfigError> {
@@ -283,10 +241,21 @@ fn tunnel(raw: &raw::Tunnel) -> Result<Tunnel, ConfigError> {
 
 fn lifecycle(raw: &raw::Limits) -> Result<LifecycleConfig, ConfigError> {
     Ok(LifecycleConfig {
-        instances_per_user: raw.instances_per_user,
+        quota: Quota {
+            instances: limit(raw.instances_per_user),
+            cpu_millis: limit(raw.cpu_millis_per_user),
+            memory_mib: limit(raw.memory_mib_per_user),
+            disk_mib: limit(raw.disk_mib_per_user),
+            hours_week: limit(raw.hours_week_per_user),
+        },
         start_timeout: seconds("limits.start_timeout_s", raw.start_timeout_s)?,
         stop_timeout: seconds("limits.stop_timeout_s", raw.stop_timeout_s)?,
     })
+}
+
+/// 0 is no limit.
+fn limit(number: u32) -> Option<u32> {
+    Some(number).filter(|number| *number > 0)
 }
 
 fn access(raw: &raw::Limits) -> Result<AccessConfig, ConfigError> {
@@ -294,6 +263,7 @@ fn access(raw: &raw::Limits) -> Result<AccessConfig, ConfigError> {
         session_idle: seconds("limits.session_idle_s", raw.session_idle_s)?,
         session_absolute: seconds("limits.session_absolute_s", raw.session_absolute_s)?,
         ticket: seconds("limits.ticket_s", raw.ticket_s)?,
+        invitation: seconds("limits.invitation_s", raw.invitation_s)?,
     })
 }
 
@@ -352,6 +322,7 @@ fn app(raw: raw::App) -> Result<App, ConfigError> {
         resources: Resources {
             cpu_millis: raw.cpu_millis,
             memory_mib: raw.memory_mib,
+            disk_mib: raw.disk_mib,
         },
         created_at: Timestamp::now(),
     })

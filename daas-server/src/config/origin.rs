@@ -14,6 +14,16 @@ impl Origin {
         self.0.starts_with("https://")
     }
 
+    /// Name or address, without the port; IPv6 in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        match rest.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => rest,
+        }
+    }
+
     /// As a browser writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -53,6 +63,20 @@ impl FromStr for Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hosts() {
+        for (text, expected) in [
+            ("https://example.org", "example.org"),
+            ("https://example.org:8443", "example.org"),
+            ("https://192.0.2.1:8443", "192.0.2.1"),
+            ("https://[2001:db8::1]", "[2001:db8::1]"),
+            ("https://[::1]:8080", "[::1]"),
+        ] {
+            let origin = text.parse::<Origin>();
+            assert_eq!(origin.as_ref().map(Origin::host), Ok(expected));
+        }
+    }
 
     #[test]
     fn origins() {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Raw {
     pub(super) server: Server,
+    pub(super) tls: Tls,
     pub(super) storage: Storage,
     pub(super) docker: Docker,
     pub(super) gateway: Gateway,
@@ -26,6 +27,7 @@ pub(super) struct Server {
     pub(super) listen: String,
     pub(super) public_origins: Vec<String>,
     pub(super) insecure_http: bool,
+    pub(super) redirect_http: String,
     pub(super) trusted_proxies: Vec<String>,
     pub(super) public_metrics: bool,
     pub(super) threads: usize,
@@ -38,6 +40,7 @@ impl Default for Server {
             listen: "127.0.0.1:8080".to_owned(),
             public_origins: Vec::new(),
             insecure_http: false,
+            redirect_http: String::new(),
             trusted_proxies: Vec::new(),
             public_metrics: false,
             threads: 2,
@@ -46,17 +49,28 @@ impl Default for Server {
     }
 }
 
+/// `[tls]`.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Tls {
+    /// Empty where there is none; so is the other.
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
+}
+
 /// `[storage]`.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Storage {
     pub(super) path: PathBuf,
+    pub(super) key_file: PathBuf,
 }
 
 impl Default for Storage {
     fn default() -> Self {
         Self {
             path: PathBuf::from("data").join(super::DATABASE),
+            key_file: PathBuf::new(),
         }
     }
 }
@@ -117,23 +131,44 @@ pub(super) struct Tunnel {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Limits {
+    /// 0 is no limit; so for the four that follow.
     pub(super) instances_per_user: u32,
+    pub(super) cpu_millis_per_user: u32,
+    pub(super) memory_mib_per_user: u32,
+    pub(super) disk_mib_per_user: u32,
+    pub(super) hours_week_per_user: u32,
     pub(super) start_timeout_s: u64,
     pub(super) stop_timeout_s: u64,
     pub(super) session_idle_s: u64,
     pub(super) session_absolute_s: u64,
     pub(super) ticket_s: u64,
+    pub(super) invitation_s: u64,
+    /// 0 is no limit; so for accounts.
+    pub(super) requests_per_second_per_address: u32,
+    pub(super) requests_burst_per_address: u32,
+    pub(super) requests_per_second_per_account: u32,
+    pub(super) requests_burst_per_account: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             instances_per_user: 5,
+            cpu_millis_per_user: 0,
+            memory_mib_per_user: 0,
+            disk_mib_per_user: 0,
+            hours_week_per_user: 0,
             start_timeout_s: 120,
             stop_timeout_s: 10,
             session_idle_s: 30 * 60,
             session_absolute_s: 12 * 60 * 60,
             ticket_s: 30,
+            invitation_s: 7 * 24 * 60 * 60,
+            // A school or an office may be behind one address.
+            requests_per_second_per_address: 100,
+            requests_burst_per_address: 500,
+            requests_per_second_per_account: 50,
+            requests_burst_per_account: 300,
         }
     }
 }
@@ -186,6 +221,7 @@ impl Default for Catalogue {
             port: 5901,
             cpu_millis: 2000,
             memory_mib: 2048,
+            disk_mib: 0,
         };
         let desktop = "A whole Linux desktop with a file manager and a terminal.";
         let editor = "A text editor, full screen.";
@@ -221,6 +257,8 @@ pub(super) struct App {
     pub(super) cpu_millis: u32,
     #[serde(default = "memory_mib")]
     pub(super) memory_mib: u32,
+    #[serde(default)]
+    pub(super) disk_mib: u32,
 }
 
 fn icon() -> String {

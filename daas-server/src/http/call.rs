@@ -3,12 +3,14 @@
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daas_core::access::Client;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Request, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,6 +53,13 @@ impl Call {
         client(&self.services, self.headers(), self.peer)
     }
 
+    /// The program that asks, and where it is.
+    pub(crate) fn browser(&self) -> Client {
+        let agent = self.headers().get(USER_AGENT);
+        let agent = agent.and_then(|agent| agent.to_str().ok());
+        Client::new(self.client(), agent.unwrap_or_default())
+    }
+
     /// The part of the path that the route leaves open.
     pub(crate) fn id(&self) -> &str {
         self.id.as_deref().unwrap_or_default()
@@ -61,6 +70,28 @@ impl Call {
         let pairs = self.request.uri().query()?.split('&');
         let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
         pairs.find_map(|(key, value)| (key == name).then_some(value))
+    }
+
+    /// A parameter of the query as text, if it is there and not empty.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        let query = self.request.uri().query().unwrap_or_default();
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        let (_, value) = pairs.find(|(key, _)| key == name)?;
+        Some(value.into_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// A parameter of the query, read as what it should be.
+    ///
+    /// # Errors
+    /// 422 where it is something else.
+    pub(crate) fn parameter<T: FromStr>(
+        &self,
+        name: &'static str,
+        what: &str,
+    ) -> Result<Option<T>, Problem> {
+        let text = self.text(name).map(|text| text.parse());
+        text.transpose()
+            .map_err(|_| Problem::field(name, format!("must be {what}")))
     }
 
     /// The request itself, for handlers that take over its connection.

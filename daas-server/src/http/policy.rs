@@ -4,10 +4,10 @@
 use std::net::IpAddr;
 
 use daas_core::Error;
-use daas_core::access::{LoggedIn, Token};
-use daas_core::model::Timestamp;
+use daas_core::access::{Caller, LoggedIn, Token};
+use daas_core::model::{Permission, Scope, Timestamp};
 use hyper::StatusCode;
-use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
 
 use super::call::{Answer, Call};
 use super::cookie::session_token_in;
@@ -36,6 +36,39 @@ pub(crate) enum Policy {
     /// Whoever is logged in, from a page of this server: browsers send no headers of ours
     /// with a WebSocket, and a ticket stands in for the token.
     SessionUpgrade(fn(Call, LoggedIn) -> Answer),
+    /// As [`Session`](Self::Session), and programs by a token.
+    Api(fn(Call, Caller) -> Answer),
+    /// As [`SessionUnsafe`](Self::SessionUnsafe), and programs by a token, which no page of
+    /// others can make a browser send.
+    ApiUnsafe(fn(Call, Caller) -> Answer),
+}
+
+/// What whoever calls a route has to have beside being let in.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Needs {
+    /// What a token has to be good for; without one, no token is.
+    pub(crate) scope: Option<Scope>,
+    /// What the person has to be allowed.
+    pub(crate) permission: Option<Permission>,
+}
+
+impl Needs {
+    fn check(self, caller: &Caller) -> Result<(), Problem> {
+        if caller.scopes.is_some() && !self.scope.is_some_and(|scope| caller.has_scope(scope)) {
+            let detail = match self.scope {
+                Some(scope) => format!("The token lacks the scope {}.", scope.as_str()),
+                None => "Tokens cannot be used for this. Log in with a browser.".to_owned(),
+            };
+            return Err(Problem::because(StatusCode::FORBIDDEN, detail).code("scope"));
+        }
+        match self.permission {
+            Some(permission) if !caller.rights.may(permission) => {
+                let detail = "You may not do this. Ask an administrator.";
+                Err(Problem::because(StatusCode::FORBIDDEN, detail).code("permission"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Policy {
@@ -47,11 +80,17 @@ impl Policy {
             Self::Session(_) => "session",
             Self::SessionUnsafe(_) => "session_unsafe",
             Self::SessionUpgrade(_) => "session_upgrade",
+            Self::Api(_) => "api",
+            Self::ApiUnsafe(_) => "api_unsafe",
         }
     }
 
     /// Checks, and only then calls the handler.
-    pub(super) async fn apply(self, call: Call) -> Result<hyper::Response<super::Body>, Problem> {
+    pub(super) async fn apply(
+        self,
+        needs: Needs,
+        call: Call,
+    ) -> Result<hyper::Response<super::Body>, Problem> {
         match self {
             Self::Public(handler) => handler(call).await,
             Self::PublicUnsafe(handler) => {
@@ -63,34 +102,107 @@ impl Policy {
                 handler(call).await
             }
             Self::Session(handler) => {
-                let who = authenticate(&call).await?;
+                let who = authenticate(&call, needs, Guard::None).await?;
                 handler(call, who).await
             }
             Self::SessionUnsafe(handler) => {
-                let who = authenticate(&call).await?;
-                check_origin(&call)?;
-                check_csrf(call.headers(), &who)?;
+                let who = authenticate(&call, needs, Guard::Forgery).await?;
                 handler(call, who).await
             }
             Self::SessionUpgrade(handler) => {
-                let who = authenticate(&call).await?;
-                check_origin(&call)?;
+                let who = authenticate(&call, needs, Guard::Origin).await?;
                 handler(call, who).await
+            }
+            Self::Api(handler) => {
+                let caller = admit(&call, needs, Guard::None).await?;
+                handler(call, caller).await
+            }
+            Self::ApiUnsafe(handler) => {
+                let caller = admit(&call, needs, Guard::Forgery).await?;
+                handler(call, caller).await
             }
         }
     }
 }
 
-async fn authenticate(call: &Call) -> Result<LoggedIn, Problem> {
+/// Against requests that pages of others make a browser send.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    None,
+    Origin,
+    Forgery,
+}
+
+/// Whoever a session stands for.
+async fn authenticate(call: &Call, needs: Needs, guard: Guard) -> Result<LoggedIn, Problem> {
+    if call.headers().contains_key(AUTHORIZATION) {
+        // The cookie, if there is one as well, is not what was meant.
+        let caller = by_token(call).await?;
+        needs.check(&caller)?;
+        let detail = "Tokens cannot be used for this. Log in with a browser.";
+        return Err(Problem::because(StatusCode::FORBIDDEN, detail).code("scope"));
+    }
+    let who = by_session(call).await?;
+    if guard != Guard::None {
+        check_origin(call)?;
+    }
+    if guard == Guard::Forgery {
+        check_csrf(call.headers(), &who)?;
+    }
+    needs.check(&who.caller)?;
+    Ok(who)
+}
+
+/// Whoever a token or a session stands for.
+async fn admit(call: &Call, needs: Needs, guard: Guard) -> Result<Caller, Problem> {
+    if !call.headers().contains_key(AUTHORIZATION) {
+        return Ok(authenticate(call, needs, guard).await?.caller);
+    }
+    let caller = by_token(call).await?;
+    needs.check(&caller)?;
+    Ok(caller)
+}
+
+async fn by_session(call: &Call) -> Result<LoggedIn, Problem> {
     let services = call.services();
     let nobody = || Problem::because(StatusCode::UNAUTHORIZED, "You are not logged in.");
     let token = session_token_in(call.headers(), services.settings.secure_cookie());
     let token = token.ok_or_else(nobody)?;
-    match services.access.authenticate(&token, Timestamp::now()).await {
-        Ok(who) => Ok(who),
+    let (access, now) = (&services.access, Timestamp::now());
+    match access.authenticate(&token, call.browser(), now).await {
+        Ok(who) => {
+            services.admit_account(who.caller.user.id)?;
+            Ok(who)
+        }
         Err(Error::NotFound { .. }) => Err(nobody()),
         Err(error) => Err(error.into()),
     }
+}
+
+async fn by_token(call: &Call) -> Result<Caller, Problem> {
+    let services = call.services();
+    let nobody = || {
+        let detail = "The token is not good, or not any more.";
+        Problem::because(StatusCode::UNAUTHORIZED, detail).wants_token()
+    };
+    let token = bearer(call.headers()).ok_or_else(nobody)?;
+    let (access, now) = (&services.access, Timestamp::now());
+    match access.authenticate_token(token, call.client(), now).await {
+        Ok(caller) => {
+            services.admit_account(caller.user.id)?;
+            Ok(caller)
+        }
+        Err(Error::NotFound { .. }) => Err(nobody()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What stands in `Authorization: Bearer`, if that is there once.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(AUTHORIZATION).into_iter();
+    let (value, more) = (all.next()?.to_str().ok()?, all.next());
+    let (scheme, token) = value.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && more.is_none()).then_some(token)
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -118,7 +230,21 @@ fn is_own(origin: &str, call: &Call) -> bool {
     // On this machine alone the page may be found by any name of this machine. Other names
     // are refused, as anybody's name may be made to lead here.
     let host = text(call.headers(), HOST).unwrap_or_default();
-    settings.loopback && is_loopback(host) && origin.strip_prefix("http://") == Some(host)
+    settings.loopback
+        && is_loopback(host)
+        && origin.strip_prefix(settings.own_scheme()) == Some(host)
+}
+
+/// Where the page is found, for links: where the request came from, else as the
+/// configuration says. Nothing that just anybody may claim gets into a link.
+pub(crate) fn origin_of(call: &Call) -> String {
+    let settings = &call.services().settings;
+    let origin = text(call.headers(), ORIGIN).unwrap_or_default();
+    if is_own(origin, call) {
+        return origin.to_owned();
+    }
+    let public = settings.public_origins.first();
+    public.map_or_else(String::new, |public| public.as_str().to_owned())
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -151,10 +277,13 @@ fn check_nearness(call: &Call) -> Result<(), Problem> {
 }
 
 /// Who is behind a request: the peer or, where that is a proxy to be trusted, the last
-/// address that no such proxy has.
+/// address that no such proxy has. Each proxy adds one at the right, and only what those that
+/// are trusted added is believed. `Forwarded` (RFC 7239) is not read at all: a proxy that
+/// writes one of the two headers lets a client write the other.
 pub(super) fn client(services: &Services, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
-    let trusted = &services.settings.trusted_proxies;
-    if !trusted.contains(&peer.to_canonical()) {
+    let settings = &services.settings;
+    let peer = peer.to_canonical();
+    if !settings.trusts(peer) {
         return peer;
     }
     let lists = headers.get_all(FORWARDED_FOR).into_iter();
@@ -163,9 +292,9 @@ pub(super) fn client(services: &Services, headers: &HeaderMap, peer: IpAddr) -> 
         .iter()
         .rev()
         .flat_map(|list| list.rsplit(','))
-        .map_while(|hop| hop.trim().parse::<IpAddr>().ok());
-    hops.find(|hop| !trusted.contains(&hop.to_canonical()))
-        .unwrap_or(peer)
+        .map_while(|hop| hop.trim().parse::<IpAddr>().ok())
+        .map(|hop| hop.to_canonical());
+    hops.find(|hop| !settings.trusts(*hop)).unwrap_or(peer)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use daas_core::{Error, chain};
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
@@ -24,9 +24,11 @@ pub struct FieldError {
 pub struct Problem {
     status: StatusCode,
     detail: Option<String>,
+    code: Option<&'static str>,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
     allow: Option<String>,
+    wants_token: bool,
 }
 
 #[derive(Serialize)]
@@ -36,6 +38,8 @@ struct Document<'a> {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,9 +53,11 @@ impl Problem {
         Self {
             status,
             detail: None,
+            code: None,
             errors: Vec::new(),
             retry_after: None,
             allow: None,
+            wants_token: false,
         }
     }
 
@@ -92,6 +98,27 @@ impl Problem {
         Self::because(StatusCode::INTERNAL_SERVER_ERROR, detail)
     }
 
+    /// 429: somebody makes more requests than anybody needs.
+    #[must_use]
+    pub fn too_many(whose: &str, wait: Duration) -> Self {
+        let detail = format!("Too many requests come from {whose}. Try again in a moment.");
+        Self::because(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(wait)
+    }
+
+    /// With a word for what happened, for programs.
+    #[must_use]
+    pub const fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// 401 for somebody who came with a token (RFC 6750, section 3).
+    #[must_use]
+    pub(super) const fn wants_token(mut self) -> Self {
+        self.wants_token = true;
+        self
+    }
+
     /// When trying again may help.
     #[must_use]
     pub const fn retry_after(mut self, wait: Duration) -> Self {
@@ -114,6 +141,7 @@ impl Problem {
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: self.detail.as_deref(),
+            code: self.code,
             errors: &self.errors,
             retry_after,
         };
@@ -125,6 +153,10 @@ impl Problem {
         headers.insert(CONTENT_TYPE, json);
         if let Some(seconds) = retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if self.wants_token {
+            let how = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+            headers.insert(WWW_AUTHENTICATE, how);
         }
         let allow = self.allow.map(HeaderValue::try_from);
         if let Some(Ok(allow)) = allow {
@@ -149,6 +181,13 @@ impl From<Error> for Problem {
             Error::NotFound { what } => {
                 let text = format!("There is no such {what}, or it is not yours.");
                 Self::because(StatusCode::NOT_FOUND, text)
+            }
+            Error::Invalid { field, reason } => Self::field(*field, reason.as_str()),
+            Error::Forbidden { reason } => {
+                Self::because(StatusCode::FORBIDDEN, sentence(reason)).code("permission")
+            }
+            Error::Refused { code, reason } => {
+                Self::because(StatusCode::CONFLICT, sentence(reason)).code(code)
             }
             Error::AlreadyExists { .. } | Error::Conflict { .. } | Error::Exhausted { .. } => {
                 Self::because(StatusCode::CONFLICT, sentence(&error.to_string()))

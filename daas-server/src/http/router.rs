@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::{pin::pin, time::Instant};
 
+use daas_core::model::{Permission, Scope};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 
 use super::call::Call;
-use super::policy::Policy;
-use super::{Body, Problem, headers};
+use super::policy::{Needs, Policy, client};
+use super::{Body, Problem, head, headers};
 use crate::Services;
 
 /// One line of the table.
@@ -21,6 +22,7 @@ pub(crate) struct Route {
     pub(crate) method: Method,
     pub(crate) path: &'static str,
     pub(crate) policy: Policy,
+    pub(crate) needs: Needs,
 }
 
 /// What is known of a route from outside.
@@ -32,6 +34,10 @@ pub struct RouteInfo {
     pub path: &'static str,
     /// Name of its policy.
     pub policy: &'static str,
+    /// The scope that a token needs; without one, no token is good.
+    pub scope: Option<&'static str>,
+    /// What whoever calls it has to be allowed.
+    pub permission: Option<&'static str>,
 }
 
 impl Route {
@@ -40,6 +46,8 @@ impl Route {
             method: self.method.as_str(),
             path: self.path,
             policy: self.policy.name(),
+            scope: self.needs.scope.map(Scope::as_str),
+            permission: self.needs.permission.map(Permission::as_str),
         }
     }
 
@@ -106,18 +114,9 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let (route, result) = match services.router.find(&path, &method) {
-        Found::Route(route, id) => {
-            let call = Call {
-                services: Arc::clone(&services),
-                request,
-                id,
-                peer,
-            };
-            (route.path, guarded(route.policy.apply(call)).await)
-        }
-        Found::NoMethod(allow) => ("-", Err(Problem::method_not_allowed(allow))),
-        Found::NoPath => ("-", crate::page::answer(&request)),
+    let (route, result) = match admit(&services, &request, peer) {
+        Ok(()) => dispatch(&services, request, peer).await,
+        Err(problem) => ("-", Err(problem)),
     };
     let mut response = result.unwrap_or_else(Problem::into_response);
     headers::secure(&mut response, services.settings.secure_cookie());
@@ -128,6 +127,36 @@ pub(crate) async fn answer(
     // The query is left out: tickets stand there.
     tracing::debug!(%method, path, status = status.as_u16(), elapsed = ?started.elapsed(), "answered");
     response
+}
+
+/// What can be said of a request without knowing who asks for what. Here, as whoever is
+/// refused must cost next to nothing.
+fn admit(services: &Services, request: &Request<Incoming>, peer: IpAddr) -> Result<(), Problem> {
+    services.admit_address(client(services, request.headers(), peer))?;
+    head::check(request)
+}
+
+async fn dispatch(
+    services: &Arc<Services>,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> (&'static str, Result<Response<Body>, Problem>) {
+    match services.router.find(request.uri().path(), request.method()) {
+        Found::Route(route, id) => {
+            let call = Call {
+                services: Arc::clone(services),
+                request,
+                id,
+                peer,
+            };
+            (
+                route.path,
+                guarded(route.policy.apply(route.needs, call)).await,
+            )
+        }
+        Found::NoMethod(allow) => ("-", Err(Problem::method_not_allowed(allow))),
+        Found::NoPath => ("-", crate::page::answer(&request)),
+    }
 }
 
 /// A handler that panics answers 500; the others do not notice.

@@ -5,6 +5,7 @@
 //! that does not read what is sent has a limit too.
 
 use std::io;
+use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -21,7 +22,8 @@ use tokio::time::{Instant, Sleep, sleep};
 enum Phase {
     /// The head of a request is awaited: the first one, or one that has begun.
     Head,
-    /// A request is being answered.
+    /// A request is being answered, or the connection is being set up, which has a limit of
+    /// its own.
     Busy,
     /// The next request is awaited.
     Idle,
@@ -42,7 +44,7 @@ pub(super) struct State(Arc<AtomicU8>);
 
 impl State {
     fn new() -> Self {
-        Self(Arc::new(AtomicU8::new(Phase::Head as u8)))
+        Self(Arc::new(AtomicU8::new(Phase::Busy as u8)))
     }
 
     fn phase(&self) -> Phase {
@@ -51,6 +53,11 @@ impl State {
             1 => Phase::Busy,
             _ => Phase::Idle,
         }
+    }
+
+    /// The head of the first request is awaited, from now on.
+    pub(super) fn begin(&self) {
+        self.set(Phase::Head);
     }
 
     fn set(&self, phase: Phase) {
@@ -93,17 +100,21 @@ pub(super) struct Timed {
     /// What the timer was set for.
     timed: Phase,
     write_timer: Option<Pin<Box<Sleep>>>,
+    /// Whether there are no limits any more.
+    is_free: bool,
 }
 
 impl Timed {
+    /// The limit for the head begins with [`State::begin`].
     pub(super) fn new(stream: TcpStream, times: Times) -> Self {
         Self {
             stream,
             state: State::new(),
             times,
             read_timer: Box::pin(sleep(times.head)),
-            timed: Phase::Head,
+            timed: Phase::Busy,
             write_timer: None,
+            is_free: false,
         }
     }
 
@@ -116,7 +127,24 @@ impl Timed {
         self.stream
     }
 
+    /// Ends all limits, for connections that became something else.
+    pub(super) fn free(&mut self) {
+        self.is_free = true;
+        self.write_timer = None;
+    }
+
+    /// Registers the stream with the present runtime. There is no other way to replace what
+    /// lies below TLS than by a second handle of the same socket.
+    pub(super) fn adopt(&mut self) -> io::Result<()> {
+        let handle = self.stream.as_fd().try_clone_to_owned()?;
+        self.stream = TcpStream::from_std(handle.into())?;
+        Ok(())
+    }
+
     fn poll_read_timer(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.is_free {
+            return Poll::Pending;
+        }
         let phase = self.state.phase();
         if self.timed != phase {
             self.timed = phase;
@@ -139,7 +167,7 @@ impl Timed {
         cx: &mut Context<'_>,
         sent: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if sent.is_ready() {
+        if sent.is_ready() || self.is_free {
             self.write_timer = None;
             return sent;
         }

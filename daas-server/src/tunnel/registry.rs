@@ -1,6 +1,7 @@
 //! The tunnels that are open.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use daas_core::model::{InstanceId, Timestamp, UserId};
@@ -16,6 +17,8 @@ pub struct About {
     pub user: UserId,
     /// Hash of the session that this one logged in with.
     pub session: [u8; 32],
+    /// From where.
+    pub address: IpAddr,
 }
 
 /// Which tunnels are meant.

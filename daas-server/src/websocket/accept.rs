@@ -14,11 +14,11 @@ use hyper::header::{
 use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::{Limits, Socket};
-use crate::http::detach;
+use crate::http::{Detached, detach};
 use daas_core::session::SUBPROTOCOL;
 
 /// Which pages may open a WebSocket. Browsers say which page asks, and send its cookies
@@ -100,26 +100,38 @@ pub fn accept<B>(
     Ok((response, socket))
 }
 
-/// A TCP connection is taken over by the runtime that this is called on; it would be woken
-/// by that of the HTTP server otherwise, and end with it.
+/// The connection is taken over by the runtime that this is called on. Frames may have come
+/// with the request already.
 fn socket(upgraded: Upgraded) -> io::Result<Socket> {
-    let (stream, read) = match tcp(upgraded) {
-        Ok(tcp) => tcp,
+    let (stream, read) = match below(upgraded) {
+        Ok(below) => below,
         Err(upgraded) => return Ok(Socket::new(TokioIo::new(upgraded), Limits::TUNNEL)),
     };
-    let stream = TcpStream::from_std(stream.into_std()?)?;
-    let (reader, writer) = stream.into_split();
-    // Frames may have come with the request already.
-    let reader = Cursor::new(read).chain(reader);
-    Ok(Socket::new(tokio::io::join(reader, writer), Limits::TUNNEL))
+    Ok(match stream.adopt()? {
+        Detached::Tcp(stream) => {
+            let (reader, writer) = stream.into_split();
+            joined(Cursor::new(read).chain(reader), writer)
+        }
+        Detached::Tls(stream) => {
+            let (reader, writer) = tokio::io::split(stream);
+            joined(Cursor::new(read).chain(reader), writer)
+        }
+    })
 }
 
-/// The TCP connection below, of this server or of a plain one of hyper, and what was read
-/// from it.
-fn tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
+fn joined(
+    reader: impl AsyncRead + Unpin + Send + 'static,
+    writer: impl AsyncWrite + Unpin + Send + 'static,
+) -> Socket {
+    Socket::new(tokio::io::join(reader, writer), Limits::TUNNEL)
+}
+
+/// The connection below, of this server or of a plain one of hyper, and what was read from
+/// it.
+fn below(upgraded: Upgraded) -> Result<(Detached, Bytes), Upgraded> {
     detach(upgraded).or_else(|upgraded| {
         let parts = upgraded.downcast::<TokioIo<TcpStream>>()?;
-        Ok((parts.io.into_inner(), parts.read_buf))
+        Ok((Detached::Tcp(parts.io.into_inner()), parts.read_buf))
     })
 }
 

@@ -51,7 +51,8 @@ impl Tunnels for OneGuacd {
             display: parse_display("").unwrap(),
             about: About {
                 instance: InstanceId::random(),
-                user: who.user.id,
+                user: who.caller.user.id,
+                address: who.caller.address,
                 session: who.session.hash,
             },
             resize: None,

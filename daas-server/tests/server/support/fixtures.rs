@@ -17,6 +17,7 @@ pub fn app(slug: &str) -> App {
         resources: Resources {
             cpu_millis: 1000,
             memory_mib: 512,
+            disk_mib: 100,
         },
         created_at: Timestamp::now(),
     }

@@ -12,13 +12,15 @@ pub mod fixtures;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use daas_core::Secret;
-use daas_core::access::{Access, AccessConfig, Passwords};
+use daas_core::access::{Access, AccessConfig, By, Passwords};
+use daas_core::audit::{AuditAction, Target, TargetKind};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
-use daas_core::model::{AppId, Role, Timestamp, User, UserId};
+use daas_core::model::{AppId, Quota, Role, Timestamp, User};
 use daas_core::storage::{Sqlite, Store};
 use daas_server::{Limits, NoTunnels, Parts, Services, Settings, Tunnels};
 use tokio::net::TcpListener;
@@ -67,7 +69,10 @@ impl Default for Options {
             },
             limits: Limits::default(),
             lifecycle: LifecycleConfig {
-                instances_per_user: 2,
+                quota: Quota {
+                    instances: Some(2),
+                    ..Quota::default()
+                },
                 ..LifecycleConfig::default()
             },
             access: AccessConfig::default(),
@@ -79,15 +84,10 @@ impl Default for Options {
 async fn add_user(store: &dyn Store, passwords: &Passwords, name: &str, role: Role) {
     let secret = Secret::new(PASSWORD.to_owned());
     let hash = HASH.get_or_init(|| async { passwords.hash(secret).await.unwrap() });
-    let user = User {
-        id: UserId::random(),
-        name: name.to_owned(),
-        role,
-        password_hash: hash.await.clone(),
-        disabled: false,
-        created_at: Timestamp::now(),
-    };
-    store.add_user(user).await.unwrap();
+    let user = User::new(name, role, hash.await.clone(), Timestamp::now());
+    let target = Target::new(TargetKind::User, user.id, name);
+    let entry = By::system().did(AuditAction::UserCreate, target, user.created_at);
+    store.add_user(user, Vec::new(), entry).await.unwrap();
 }
 
 impl Server {
@@ -99,8 +99,7 @@ impl Server {
     /// `editor`, whose image is not, and `retired`, which the configuration has no more.
     pub async fn start_with(options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> =
-            Arc::new(Sqlite::open(&folder.path().join("db")).await.unwrap());
+        let store: Arc<dyn Store> = Arc::new(open(folder.path()).await);
         let passwords = Passwords::new().await.unwrap();
         for name in ["alice", "bob"] {
             add_user(&*store, &passwords, name, Role::User).await;
@@ -157,6 +156,12 @@ impl Server {
         drop(self.stop.take());
         within(async { (&mut self.task).await.unwrap().unwrap() }).await;
     }
+}
+
+/// The storage of a folder.
+pub async fn open(folder: &Path) -> Sqlite {
+    let (db, keys) = (folder.join("db"), folder.join("keys"));
+    Sqlite::open(&db, &keys).await.unwrap()
 }
 
 /// Fails a test that would wait for ever.
