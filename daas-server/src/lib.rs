@@ -8,6 +8,7 @@
 mod api;
 mod backend;
 mod check;
+pub mod command;
 pub mod config;
 mod http;
 mod log;
