@@ -30,6 +30,7 @@ pub use http::{
     Body, Detached, DetachedTls, FieldError, Limits, Listener, Problem, Rate, Rates, RouteInfo,
     detach, redirect, serve,
 };
+pub use open_tunnels::OpenTunnels;
 pub use run::{RunError, run, run_check};
 pub use services::{Parts, Services, Settings};
 pub use tunnels::{NoTunnels, Tunnels};

@@ -177,18 +177,10 @@ fn what_cannot_be_is_told() {
             "first horse",
             "there is no group \"none\"",
         ),
-        (
-            "user passwd ada",
-            "first horse",
-            "there is no user \"ada\"",
-        ),
+        ("user passwd ada", "first horse", "there is no user \"ada\""),
         ("user disable ada", "", "there is no user \"ada\""),
         ("user disable admin", "", "last administrator"),
-        (
-            "token create --user admin --name x",
-            "",
-            "--scope <SCOPES>",
-        ),
+        ("token create --user admin --name x", "", "--scope <SCOPES>"),
         (
             "token create --user admin --name x --scope all",
             "",
@@ -377,5 +369,8 @@ async fn streams_of_who_is_disabled_end() {
     };
     let (ended, disabled) = tokio::join!(within(end), disable);
     assert!(ended >= Duration::from_millis(50));
-    println!("ended {:?} after the command", ended.saturating_sub(disabled));
+    println!(
+        "ended {:?} after the command",
+        ended.saturating_sub(disabled)
+    );
 }

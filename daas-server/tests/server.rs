@@ -21,6 +21,8 @@ mod connections;
 mod errors;
 #[path = "server/instances.rs"]
 mod instances;
+#[path = "server/matrix.rs"]
+mod matrix;
 #[path = "server/monitoring.rs"]
 mod monitoring;
 #[path = "server/page.rs"]
