@@ -17,6 +17,8 @@ mod support;
 mod check;
 #[path = "server/connections.rs"]
 mod connections;
+#[path = "server/doors.rs"]
+mod doors;
 #[path = "server/errors.rs"]
 mod errors;
 #[path = "server/instances.rs"]
