@@ -58,4 +58,12 @@ impl<T> Cache<T> {
             }
         }
     }
+
+    /// As if so much more time had passed since it was fetched.
+    #[cfg(test)]
+    pub(super) async fn grow_old(&self, by: Duration) {
+        if let Some((at, _)) = &mut self.0.lock().await.value {
+            *at -= by;
+        }
+    }
 }

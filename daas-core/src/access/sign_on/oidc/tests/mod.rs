@@ -25,6 +25,8 @@ struct Fake {
     server: Server,
     issuer: String,
     signer: Signer,
+    /// Long enough for a busy machine, but where a test waits for the end of it.
+    timeout_s: u64,
 }
 
 /// A token before it is signed.
@@ -43,12 +45,16 @@ impl Fake {
     }
 
     fn with(signer: Signer) -> Self {
-        let server = Server::start(None);
-        let issuer = format!("http://127.0.0.1:{}", server.port());
+        Self::at(Server::start(None), "http://127.0.0.1", signer)
+    }
+
+    fn at(server: Server, host: &str, signer: Signer) -> Self {
+        let issuer = format!("{host}:{}", server.port());
         let fake = Self {
             server,
             issuer,
             signer,
+            timeout_s: 30,
         };
         fake.server.set(METADATA, Reply::json(&fake.metadata()));
         let keys = json!({ "keys": [fake.signer.jwk("key")] });
@@ -72,7 +78,7 @@ impl Fake {
 
     fn config(&self) -> OidcConfig {
         OidcConfig {
-            timeout_s: 1,
+            timeout_s: self.timeout_s,
             ..OidcConfig::new("test", "Test", &self.issuer, "daas")
         }
     }
