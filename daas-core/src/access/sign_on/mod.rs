@@ -3,6 +3,8 @@
 //!
 //! Nothing is stored and no session begins here: these only tell who somebody is.
 
+#[cfg(feature = "oidc")]
+pub mod oidc;
 mod totp;
 
 pub use totp::{RecoveryCodes, TotpSecret};
