@@ -3,8 +3,14 @@
 //!
 //! Nothing is stored and no session begins here: these only tell who somebody is.
 
+#[cfg(feature = "ldap")]
+mod error;
+#[cfg(feature = "ldap")]
+pub mod ldap;
 mod totp;
 
+#[cfg(feature = "ldap")]
+pub use error::SignOnError;
 pub use totp::{RecoveryCodes, TotpSecret};
 
 /// Who somebody is, as another place tells it.

@@ -1,0 +1,305 @@
+//! Messages of LDAP (RFC 4511, section 4), as far as a log-in needs them.
+
+use std::fmt;
+
+use super::ber::{
+    BOOLEAN, ENUMERATED, Elements, INTEGER, OCTETS, SEQUENCE, SET, put, put_number, put_with,
+};
+use super::fault::Fault;
+
+/// StartTLS (RFC 4511, section 4.14).
+pub(super) const START_TLS: &str = "1.3.6.1.4.1.1466.20037";
+/// "Who am I?" (RFC 4532).
+pub(super) const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
+
+const VERSION: u32 = 3;
+/// Longest text of a server that is kept, in bytes.
+const DIAGNOSTIC_MAX: usize = 200;
+
+const BIND: u8 = 0x60;
+const UNBIND: u8 = 0x42;
+const SEARCH: u8 = 0x63;
+const EXTENDED: u8 = 0x77;
+const BIND_ANSWER: u8 = 0x61;
+const SEARCH_ENTRY: u8 = 0x64;
+const SEARCH_DONE: u8 = 0x65;
+const SEARCH_REFERENCE: u8 = 0x73;
+const EXTENDED_ANSWER: u8 = 0x78;
+const INTERMEDIATE: u8 = 0x79;
+
+const SIMPLE: u8 = 0x80;
+const REFERRAL: u8 = 0xA3;
+const SASL_CREDENTIALS: u8 = 0x87;
+const REQUEST_NAME: u8 = 0x80;
+const ANSWER_NAME: u8 = 0x8A;
+const ANSWER_VALUE: u8 = 0x8B;
+
+/// How far below its base a search looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    Base = 0,
+    Subtree = 2,
+}
+
+/// What is searched.
+#[derive(Debug)]
+pub(super) struct Search<'a> {
+    pub(super) base: &'a str,
+    pub(super) scope: Scope,
+    /// A filter as it is sent.
+    pub(super) filter: Vec<u8>,
+    pub(super) attributes: &'a [&'a str],
+    /// Most entries.
+    pub(super) entries_max: u32,
+    /// Most seconds that the server should need.
+    pub(super) seconds_max: u32,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub(super) enum Request<'a> {
+    Bind { dn: &'a str, password: &'a str },
+    Search(&'a Search<'a>),
+    Extended(&'static str),
+    Unbind,
+}
+
+impl Request<'_> {
+    /// The message that asks it.
+    pub(super) fn encode(&self, id: u32) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_with(&mut out, SEQUENCE, |out| {
+            put_number(out, INTEGER, id);
+            match self {
+                Self::Bind { dn, password } => put_with(out, BIND, |out| {
+                    put_number(out, INTEGER, VERSION);
+                    put(out, OCTETS, dn.as_bytes());
+                    put(out, SIMPLE, password.as_bytes());
+                }),
+                Self::Search(search) => put_with(out, SEARCH, |out| put_search(out, search)),
+                Self::Extended(name) => put_with(out, EXTENDED, |out| {
+                    put(out, REQUEST_NAME, name.as_bytes());
+                }),
+                Self::Unbind => put(out, UNBIND, &[]),
+            }
+        });
+        out
+    }
+}
+
+fn put_search(out: &mut Vec<u8>, search: &Search<'_>) {
+    put(out, OCTETS, search.base.as_bytes());
+    put_number(out, ENUMERATED, search.scope as u32);
+    // Aliases are never followed: one could lead to the entry of somebody else.
+    put_number(out, ENUMERATED, 0);
+    put_number(out, INTEGER, search.entries_max);
+    put_number(out, INTEGER, search.seconds_max);
+    put(out, BOOLEAN, &[0]);
+    out.extend_from_slice(&search.filter);
+    put_with(out, SEQUENCE, |out| {
+        for attribute in search.attributes {
+            put(out, OCTETS, attribute.as_bytes());
+        }
+    });
+}
+
+/// How an operation ended, as the server says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) code: u32,
+    /// What the server says about it, without anything that cannot be seen.
+    pub(super) diagnostic: String,
+}
+
+impl Outcome {
+    pub(super) const SUCCESS: u32 = 0;
+    pub(super) const SIZE_LIMIT: u32 = 4;
+    pub(super) const REFERRAL: u32 = 10;
+    pub(super) const NO_SUCH_OBJECT: u32 = 32;
+
+    pub(super) const fn is_success(&self) -> bool {
+        self.code == Self::SUCCESS
+    }
+
+    /// Whether it may be another one later, without a change of the settings: operations
+    /// error, time limit, administrative limit, busy, unavailable, other.
+    pub(super) const fn may_pass(&self) -> bool {
+        matches!(self.code, 1 | 3 | 11 | 51 | 52 | 80)
+    }
+
+    /// Whether a refused bind says that name or password is wrong, or that the account may
+    /// not be used: referral (it is somebody else's), constraint violation (locked by a
+    /// password policy), no such object, invalid DN syntax (a name that no DN can have),
+    /// inappropriate authentication (it has no password), invalid credentials, insufficient
+    /// access, unwilling to perform (locked or expired).
+    pub(super) const fn means_wrong(&self) -> bool {
+        matches!(self.code, 10 | 19 | 32 | 34 | 48 | 49 | 50 | 53)
+    }
+
+    const fn name(&self) -> &'static str {
+        match self.code {
+            0 => "success",
+            1 => "operations error",
+            2 => "protocol error",
+            3 => "time limit exceeded",
+            4 => "size limit exceeded",
+            7 => "authentication method not supported",
+            8 => "stronger authentication required",
+            10 => "referral",
+            11 => "administrative limit exceeded",
+            13 => "confidentiality required",
+            32 => "no such object",
+            34 => "invalid DN syntax",
+            48 => "inappropriate authentication",
+            49 => "invalid credentials",
+            50 => "insufficient access rights",
+            51 => "busy",
+            52 => "unavailable",
+            53 => "unwilling to perform",
+            _ => "refused",
+        }
+    }
+
+    /// Reads what all answers begin with, but for entries and references.
+    fn read(elements: &mut Elements<'_>) -> Result<Self, Fault> {
+        let code = elements.expect_number(ENUMERATED)?;
+        elements.expect(OCTETS)?;
+        let diagnostic = readable(elements.expect(OCTETS)?);
+        Ok(Self { code, diagnostic })
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name(), self.code)?;
+        if !self.diagnostic.is_empty() {
+            write!(f, ", \"{}\"", self.diagnostic)?;
+        }
+        Ok(())
+    }
+}
+
+/// As much of a text as may stand in a log.
+fn readable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes.get(..DIAGNOSTIC_MAX).unwrap_or(bytes));
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// An entry that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) dn: String,
+    /// Attributes with their values, as they come.
+    attributes: Vec<(String, Vec<Vec<u8>>)>,
+}
+
+impl Entry {
+    fn read(content: &[u8]) -> Result<Self, Fault> {
+        let mut elements = Elements::new(content);
+        let dn = text(elements.expect(OCTETS)?)?;
+        let mut list = Elements::new(elements.expect(SEQUENCE)?);
+        let mut attributes = Vec::new();
+        while !list.is_empty() {
+            let mut attribute = Elements::new(list.expect(SEQUENCE)?);
+            let name = text(attribute.expect(OCTETS)?)?;
+            let mut set = Elements::new(attribute.expect(SET)?);
+            let mut values = Vec::new();
+            while !set.is_empty() {
+                values.push(set.expect(OCTETS)?.to_vec());
+            }
+            attributes.push((name, values));
+        }
+        Ok(Self { dn, attributes })
+    }
+
+    /// All values of an attribute. Active Directory gives long lists in parts, of which
+    /// this is the first.
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let wanted = self.attributes.iter().filter(move |(found, _)| {
+            let (base, options) = found.split_at_checked(name.len()).unwrap_or_default();
+            let in_parts = options
+                .get(..7)
+                .is_some_and(|o| o.eq_ignore_ascii_case(";range="));
+            base.eq_ignore_ascii_case(name) && (options.is_empty() || in_parts)
+        });
+        wanted.flat_map(|(_, values)| values.iter().map(Vec::as_slice))
+    }
+
+    /// Those that are text.
+    pub(super) fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.values(name)
+            .filter_map(|value| str::from_utf8(value).ok())
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<String, Fault> {
+    let text = str::from_utf8(bytes).map_err(|_| Fault::Answer("a name is not UTF-8"))?;
+    Ok(text.to_owned())
+}
+
+/// What the server says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Bind(Outcome),
+    Entry(Entry),
+    /// Somebody else may know more, who is not asked.
+    Elsewhere,
+    Done(Outcome),
+    Extended {
+        outcome: Outcome,
+        value: Option<Vec<u8>>,
+    },
+    /// News on the way; nothing that is asked here has any.
+    Intermediate,
+}
+
+impl Answer {
+    /// Reads what is in a message: the id of what it answers, and the answer.
+    pub(super) fn read(message: &[u8]) -> Result<(u32, Self), Fault> {
+        let mut elements = Elements::new(message);
+        let id = elements.expect_number(INTEGER)?;
+        let (tag, content) = elements.next()?;
+        let mut inner = Elements::new(content);
+        let answer = match tag {
+            BIND_ANSWER => Self::Bind(bind(&mut inner)?),
+            SEARCH_ENTRY => Self::Entry(Entry::read(content)?),
+            SEARCH_REFERENCE => Self::Elsewhere,
+            SEARCH_DONE => Self::Done(Outcome::read(&mut inner)?),
+            EXTENDED_ANSWER => extended(&mut inner)?,
+            INTERMEDIATE => Self::Intermediate,
+            _ => return Err(Fault::Answer("its kind is unknown")),
+        };
+        // Controls may follow; none was asked for.
+        Ok((id, answer))
+    }
+}
+
+fn bind(inner: &mut Elements<'_>) -> Result<Outcome, Fault> {
+    let outcome = Outcome::read(inner)?;
+    while !inner.is_empty() {
+        let (tag, _) = inner.next()?;
+        if tag != REFERRAL && tag != SASL_CREDENTIALS {
+            return Err(Fault::Answer(
+                "an answer to a bind has something strange in it",
+            ));
+        }
+    }
+    Ok(outcome)
+}
+
+fn extended(inner: &mut Elements<'_>) -> Result<Answer, Fault> {
+    let outcome = Outcome::read(inner)?;
+    let mut value = None;
+    while !inner.is_empty() {
+        match inner.next()? {
+            (ANSWER_VALUE, content) => value = Some(content.to_vec()),
+            (REFERRAL | ANSWER_NAME, _) => {}
+            _ => {
+                return Err(Fault::Answer(
+                    "an extended answer has something strange in it",
+                ));
+            }
+        }
+    }
+    Ok(Answer::Extended { outcome, value })
+}
