@@ -303,3 +303,120 @@ fn extended(inner: &mut Elements<'_>) -> Result<Answer, Fault> {
     }
     Ok(Answer::Extended { outcome, value })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SUCCESS: &[u8] = b"\x0A\x01\x00\x04\x00\x04\x00";
+    const ENTRY: &[u8] = b"\x02\x01\x07\x64\x26\x04\x04uid=\
+        \x30\x1E\x30\x0A\x04\x03uid\x31\x03\x04\x01a\
+        \x30\x10\x04\x04mail\x31\x08\x04\x01b\x04\x03\xFFcd";
+
+    fn answer(tag: u8, content: &[u8]) -> Result<Answer, Fault> {
+        let mut message = vec![INTEGER, 1, 7];
+        put(&mut message, tag, content);
+        let (id, answer) = Answer::read(&message)?;
+        assert_eq!(id, 7);
+        Ok(answer)
+    }
+
+    fn outcome(code: u32, diagnostic: &str) -> Outcome {
+        let diagnostic = diagnostic.to_owned();
+        Outcome { code, diagnostic }
+    }
+
+    #[test]
+    fn requests() {
+        let bind = Request::Bind {
+            dn: "cn=x",
+            password: "hush",
+        };
+        let expected = b"\x30\x14\x02\x01\x01\x60\x0F\x02\x01\x03\x04\x04cn=x\x80\x04hush";
+        assert_eq!(bind.encode(1), expected);
+        assert_eq!(Request::Unbind.encode(2), b"\x30\x05\x02\x01\x02\x42\x00");
+        let search = Search {
+            base: "dc=x",
+            scope: Scope::Subtree,
+            filter: b"\x87\x01u".to_vec(),
+            attributes: &["a", "b"],
+            entries_max: 2,
+            seconds_max: 5,
+        };
+        let expected = b"\x30\x26\x02\x01\x03\x63\x21\x04\x04dc=x\x0A\x01\x02\x0A\x01\x00\
+            \x02\x01\x02\x02\x01\x05\x01\x01\x00\x87\x01u\x30\x06\x04\x01a\x04\x01b";
+        assert_eq!(Request::Search(&search).encode(3), expected);
+    }
+
+    #[test]
+    fn answers() {
+        let success = outcome(0, "");
+        assert_eq!(
+            answer(BIND_ANSWER, SUCCESS).unwrap(),
+            Answer::Bind(success.clone())
+        );
+        let with_credentials = [SUCCESS, b"\x87\x01x"].concat();
+        assert_eq!(
+            answer(BIND_ANSWER, &with_credentials).unwrap(),
+            Answer::Bind(success.clone())
+        );
+        let strange = [SUCCESS, b"\x88\x01x"].concat();
+        assert!(answer(BIND_ANSWER, &strange).is_err());
+        let refused = answer(SEARCH_DONE, b"\x0A\x01\x31\x04\x00\x04\x04a\nb\xFF").unwrap();
+        assert_eq!(refused, Answer::Done(outcome(49, "ab\u{FFFD}")));
+        let value = [SUCCESS, b"\x8A\x011\x8B\x01x"].concat();
+        let value = answer(EXTENDED_ANSWER, &value).unwrap();
+        let expected = Answer::Extended {
+            outcome: success,
+            value: Some(b"x".to_vec()),
+        };
+        assert_eq!(value, expected);
+        assert_eq!(answer(SEARCH_REFERENCE, b"").unwrap(), Answer::Elsewhere);
+    }
+
+    #[test]
+    fn entries() {
+        let (7, Answer::Entry(entry)) = Answer::read(ENTRY).unwrap() else {
+            panic!("no entry");
+        };
+        assert_eq!(entry.dn, "uid=");
+        assert_eq!(entry.texts("UID").collect::<Vec<_>>(), ["a"]);
+        assert_eq!(entry.values("mail").count(), 2);
+        assert_eq!(entry.texts("mail").collect::<Vec<_>>(), ["b"]);
+        assert_eq!(entry.values("ui").count() + entry.values("uidx").count(), 0);
+    }
+
+    #[test]
+    fn attributes_in_parts() {
+        let list = |name: &str| Entry {
+            dn: String::new(),
+            attributes: vec![(name.to_owned(), vec![b"x".to_vec()])],
+        };
+        assert_eq!(list("memberOf;range=0-1499").values("memberof").count(), 1);
+        assert_eq!(list("memberOf;lang-de").values("memberOf").count(), 0);
+        assert_eq!(list("memberÖf").values("memberOf").count(), 0);
+    }
+
+    #[test]
+    fn a_long_diagnostic_is_cut() {
+        assert_eq!(readable(&[b'x'; 1000]).len(), DIAGNOSTIC_MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(bytes: Vec<u8>) {
+            let _ = Answer::read(&bytes);
+        }
+
+        #[test]
+        fn nothing_panics_near_what_is_right(place in 0..ENTRY.len(), byte: u8, end in 0..=ENTRY.len()) {
+            let mut bytes = ENTRY.to_vec();
+            bytes[place] = byte;
+            let _ = Answer::read(&bytes[..end]);
+        }
+    }
+}
