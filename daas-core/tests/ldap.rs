@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
+#[path = "ldap/account.rs"]
+mod account;
 #[path = "ldap/groups.rs"]
 mod groups;
 #[path = "ldap/hostile.rs"]
@@ -12,6 +14,8 @@ mod log_in;
 mod security;
 #[path = "support/slapd.rs"]
 mod slapd;
+#[path = "support/store.rs"]
+mod store;
 
 use daas_core::access::sign_on::ldap::{Ldap, LdapConfig};
 use daas_core::access::sign_on::{Identity, SignOnError};

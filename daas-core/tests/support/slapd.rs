@@ -214,7 +214,8 @@ fn skip(reason: &str) {
     assert!(!is_needed, "{reason}");
     let thread = std::thread::current();
     let test = thread.name().unwrap_or_default();
-    writeln!(std::io::stderr(), "SKIPPED: {test}: {reason}").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "SKIPPED: {test}: {reason}").unwrap();
 }
 
 fn on_path(program: &str) -> bool {
@@ -254,7 +255,7 @@ fn run(program: &Path, folder: &Path) -> Option<(Child, u16, u16)> {
     let _ = process.kill();
     let _ = process.wait();
     let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-    writeln!(std::io::stderr(), "slapd does not start: {log}").unwrap();
+    eprintln!("slapd does not start: {log}");
     None
 }
 

@@ -9,9 +9,10 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::answer::{Answer, Entry, Outcome};
 use super::ber::{SEQUENCE, length, length_bytes};
 use super::fault::Fault;
-use super::message::{Answer, Entry, Outcome, Request, START_TLS, Search, WHO_AM_I};
+use super::request::{Request, START_TLS, Search, WHO_AM_I};
 use super::settings::{Security, Server, Tls};
 
 /// Most bytes of a message.

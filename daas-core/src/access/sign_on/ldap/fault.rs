@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustls::Error as TlsError;
 use thiserror::Error;
 
-use super::message::Outcome;
+use super::answer::Outcome;
 use crate::access::sign_on::SignOnError;
 
 /// What went wrong. No message has a password in it.

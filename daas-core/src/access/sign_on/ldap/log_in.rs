@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::answer::{Entry, Outcome};
 use super::connection::{Connection, Taken};
 use super::dn::Dn;
 use super::fault::Fault;
 use super::filter::{Filter, Known};
-use super::message::{Entry, Outcome, Scope, Search};
+use super::request::{Scope, Search};
 use super::settings::{Account, Find, Groups, Settings};
 use crate::access::sign_on::Identity;
 use crate::secret::Secret;

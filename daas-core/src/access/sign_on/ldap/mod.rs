@@ -6,6 +6,7 @@
 //! process. It binds, searches and begins TLS, and can do nothing else. What a server says
 //! is bounded in length, number and time; referrals are never followed.
 
+mod answer;
 mod ber;
 mod config;
 mod connection;
@@ -14,7 +15,7 @@ mod fault;
 mod files;
 mod filter;
 mod log_in;
-mod message;
+mod request;
 mod settings;
 
 use std::time::Duration;
