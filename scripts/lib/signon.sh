@@ -10,7 +10,7 @@ source "${BASH_SOURCE[0]%/*}/apt.sh"
 # whether they may start a service; one that is there is somebody else's, and stays.
 slapd_install() {
     local policy=/usr/sbin/policy-rc.d made='' status=0
-    [ -x /usr/sbin/slapd ] && command -v ldapadd ldapmodify ldapwhoami > /dev/null && return
+    [ -x /usr/sbin/slapd ] && command -v ldapadd > /dev/null && return
     if [ "$(id -u)" = 0 ] && [ ! -e "$policy" ]; then
         printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod 755 "$policy" && made=1
     fi
