@@ -3,10 +3,16 @@
 //!
 //! Nothing is stored and no session begins here: these only tell who somebody is.
 
+#[cfg(feature = "ldap")]
+mod error;
+#[cfg(feature = "ldap")]
+pub mod ldap;
 #[cfg(feature = "oidc")]
 pub mod oidc;
 mod totp;
 
+#[cfg(feature = "ldap")]
+pub use error::SignOnError;
 pub use totp::{RecoveryCodes, TotpSecret};
 
 /// Who somebody is, as another place tells it.
