@@ -140,6 +140,8 @@ export class Instances extends EventEmitter {
    * @param {Instance['failure']} failure
    */
   set(instance, state, step = null, failure = null) {
+    // What was to come of a deleted one comes no more.
+    if (state === 'deleted') clearTimeout(this.timers.get(instance.id));
     instance.state = state;
     instance.step = step;
     instance.failure = failure;

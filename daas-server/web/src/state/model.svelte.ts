@@ -100,13 +100,14 @@ class Model {
     }
   }
 
+  #quotaTurn = 0;
+
   /** What is left of the quota helps to decide, but nothing depends on it. */
   async loadQuota(): Promise<void> {
-    try {
-      this.quota = await this.profile.quota();
-    } catch {
-      this.quota = null;
-    }
+    const turn = ++this.#quotaTurn;
+    const quota = await this.profile.quota().catch(() => null);
+    // Answers may come in another order than they were asked for.
+    if (turn === this.#quotaTurn) this.quota = quota;
   }
 
   /** Loads the list; several callers at a time share one request. */

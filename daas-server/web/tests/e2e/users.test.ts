@@ -145,7 +145,7 @@ describe('users', () => {
     await at('user-delete-submit').click();
     await page.getByText('demo is disabled. The desktops are kept.').waitFor();
     expect(mock.directory.user('user-demo').disabled).toBe(true);
-    expect(await at('user-disabled').isChecked()).toBe(true);
+    await expect.poll(() => at('user-disabled').isChecked()).toBe(true);
     await at('user-delete').click();
     await at('user-fate-delete').check();
     await at('user-delete-submit').click();
