@@ -27,6 +27,8 @@ mod instances;
 mod matrix;
 #[path = "server/monitoring.rs"]
 mod monitoring;
+#[path = "server/openapi.rs"]
+mod openapi;
 #[path = "server/page.rs"]
 mod page;
 #[path = "server/policies.rs"]

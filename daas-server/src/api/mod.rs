@@ -7,6 +7,7 @@ mod groups;
 mod health;
 mod instances;
 mod live;
+mod openapi;
 mod people;
 mod profile;
 mod session;
@@ -57,6 +58,7 @@ pub(crate) static ROUTES: &[Route] = table! {
     GET "/readyz" => Monitoring(call) health::ready;
     GET "/metrics" => Monitoring(call) health::metrics;
 
+    GET "/api/v1/openapi.json" => Public(call) openapi::document;
     GET "/api/v1/sign-on" => Public(call) sign_on::methods;
     POST "/api/v1/session" => PublicUnsafe(call) session::log_in;
     GET "/api/v1/session" => Session(call, who) session::who_am_i;
