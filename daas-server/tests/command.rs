@@ -317,5 +317,5 @@ fn a_password_that_is_given_is_not_shown() {
         command.args(["serve", "--port", "0"]).output().unwrap()
     };
     assert_eq!(refused.status.code(), Some(1));
-    assert!(text(&refused.stderr).contains("8 to 1024 bytes"));
+    assert!(text(&refused.stderr).contains("8 to 1024 characters"));
 }

@@ -169,7 +169,7 @@ fn what_cannot_be_is_told() {
     let installation = Installation::new();
     for (line, input, expected) in [
         ("user add admin", "first horse\n", "user exists already"),
-        ("user add ada", "short\n", "8 to 1024 bytes"),
+        ("user add ada", "short\n", "8 to 1024 characters"),
         ("user add ada", "", "there is no password"),
         ("user add ada --role king", "", "possible values: user"),
         (

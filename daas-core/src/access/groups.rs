@@ -78,9 +78,9 @@ fn check_external(external: &[String]) -> Result<()> {
         let reason = format!("must have at most {EXTERNAL_MAX} names");
         return Err(invalid("external", reason));
     }
-    let wrong = |name: &String| name.trim().is_empty() || name.len() > EXTERNAL_NAME_MAX;
+    let wrong = |name: &String| name.trim().is_empty() || name.chars().count() > EXTERNAL_NAME_MAX;
     if external.iter().any(wrong) {
-        let reason = format!("each name must have 1 to {EXTERNAL_NAME_MAX} bytes");
+        let reason = format!("each name must have 1 to {EXTERNAL_NAME_MAX} characters");
         return Err(invalid("external", reason));
     }
     Ok(())

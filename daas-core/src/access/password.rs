@@ -20,7 +20,8 @@ use crate::secret::Secret;
 const AT_ONCE: usize = 2;
 /// How long the memory of the last hash stays for the next one.
 const KEPT: Duration = Duration::from_secs(2);
-/// Shortest and longest password, in bytes. The longest bounds the work of hashing.
+/// Shortest and longest password, in characters, as people count. The longest bounds the work
+/// of hashing.
 const LENGTH: std::ops::RangeInclusive<usize> = 8..=1024;
 
 /// Why a password is not taken.
@@ -28,7 +29,7 @@ const LENGTH: std::ops::RangeInclusive<usize> = 8..=1024;
 #[non_exhaustive]
 pub enum PasswordError {
     /// Too short or too long.
-    #[error("a password has 8 to 1024 bytes")]
+    #[error("a password has 8 to 1024 characters")]
     Length,
     /// It could not be hashed.
     #[error(transparent)]
@@ -145,7 +146,7 @@ impl Passwords {
     /// # Errors
     /// Where its length is not fit.
     pub async fn hash(&self, password: Secret<String>) -> Result<String, PasswordError> {
-        if !LENGTH.contains(&password.expose().len()) {
+        if !LENGTH.contains(&password.expose().chars().count()) {
             return Err(PasswordError::Length);
         }
         let hashed = self.gate.run(move || hash(password.expose())).await;
@@ -157,7 +158,7 @@ impl Passwords {
     /// # Errors
     /// Where hashing does not work at all.
     pub async fn verify(&self, password: Secret<String>, hash: Option<String>) -> Result<bool> {
-        if password.expose().len() > *LENGTH.end() {
+        if password.expose().chars().count() > *LENGTH.end() {
             return Ok(false);
         }
         let known = hash.is_some();
@@ -213,7 +214,13 @@ mod tests {
                 .await
                 .unwrap()
         );
-        assert!(passwords.hash(secret("short")).await.is_err());
+        for unfit in ["short", "Grüße, ", &"ü".repeat(1025)] {
+            assert!(passwords.hash(secret(unfit)).await.is_err(), "{unfit}");
+        }
+        let long = "ü".repeat(1024);
+        let hash = passwords.hash(secret(&long)).await.unwrap();
+        let right = passwords.verify(secret(&long), Some(hash));
+        assert!(right.await.unwrap());
     }
 
     #[tokio::test(start_paused = true)]

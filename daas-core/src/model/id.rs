@@ -16,7 +16,7 @@ macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident,)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
+        #[serde(try_from = "String", into = "String")]
         pub struct $name(Uuid);
 
         impl $name {
@@ -44,6 +44,21 @@ macro_rules! ids {
                 same.then_some(Self(id)).ok_or(ParseIdError)
             }
         }
+
+        /// In JSON an id has the one form that it has elsewhere.
+        impl TryFrom<String> for $name {
+            type Error = ParseIdError;
+
+            fn try_from(text: String) -> Result<Self, ParseIdError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
     )*};
 }
 
@@ -60,4 +75,30 @@ ids! {
     AppId,
     /// Of an instance: a desktop or application that somebody launched.
     InstanceId,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_form() {
+        let id = UserId::random();
+        let text = serde_json::to_string(&id).unwrap();
+        assert_eq!(text, format!("\"{id}\""));
+        assert_eq!(serde_json::from_str::<UserId>(&text).unwrap(), id);
+        let plain = id.to_string();
+        for other in [
+            plain.to_uppercase(),
+            plain.replace('-', ""),
+            format!("{{{plain}}}"),
+            format!("urn:uuid:{plain}"),
+            String::new(),
+        ] {
+            assert_eq!(other.parse::<UserId>(), Err(ParseIdError), "{other}");
+            assert!(serde_json::from_value::<UserId>(other.into()).is_err());
+        }
+    }
 }

@@ -11,13 +11,13 @@ use hyper::{Response, StatusCode};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-use super::people::limit;
+use super::people::{CURSOR, limit};
 use super::view::PageView;
 use crate::http::{Body, Call, Problem, json};
 
 /// Pieces of an export that may wait for a slow reader.
 const WAITING: usize = 2;
-/// Longest text to look for, in bytes.
+/// Longest text to look for, in characters.
 const TEXT_MAX: usize = 256;
 
 fn filter(call: &Call) -> Result<Filter, Problem> {
@@ -32,9 +32,9 @@ fn filter(call: &Call) -> Result<Filter, Problem> {
 }
 
 fn text(call: &Call, name: &'static str) -> Result<Option<String>, Problem> {
-    match call.text(name) {
-        Some(text) if text.len() > TEXT_MAX => {
-            let detail = format!("must have at most {TEXT_MAX} bytes");
+    match call.text(name).filter(|text| !text.is_empty()) {
+        Some(text) if text.chars().count() > TEXT_MAX => {
+            let detail = format!("must have at most {TEXT_MAX} characters");
             Err(Problem::field(name, detail))
         }
         text => Ok(text),
@@ -46,7 +46,7 @@ pub(super) async fn list(call: Call, _: Caller) -> Result<Response<Body>, Proble
     let query = AuditQuery {
         filter: filter(&call)?,
         order: Order::NewestFirst,
-        behind: call.parameter("cursor", "what another page answered")?,
+        behind: call.parameter("cursor", CURSOR)?,
         limit: limit + 1,
     };
     let kept = call.services().store.entries(query).await?;

@@ -12,13 +12,10 @@ use hyper::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::JSON_MAX;
+use super::people::{CURSOR, GONE, limit};
 use super::view::{InstanceView, PageView};
 use crate::Services;
 use crate::http::{Body, Call, Problem, json};
-
-/// Items of a page, unless told otherwise, and at most.
-const LIMIT: usize = 100;
-const LIMIT_MAX: usize = 200;
 
 const NO_INSTANCE: Error = Error::NotFound { what: "instance" };
 
@@ -52,13 +49,13 @@ async fn respond(
 
 pub(super) async fn list(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
     let services = call.services();
-    let owner = match call.query("all") {
-        Some("true") if !caller.rights.may(Permission::InstancesReadAll) => {
+    let owner = match call.parameter("all", "true or false")?.unwrap_or(false) {
+        true if !caller.rights.may(Permission::InstancesReadAll) => {
             let detail = "Only operators see the desktops of all people.";
             return Err(Problem::because(StatusCode::FORBIDDEN, detail).code("permission"));
         }
-        Some("true") => None,
-        _ => Some(caller.user.id),
+        true => None,
+        false => Some(caller.user.id),
     };
     let instances = services.store.instances(owner).await?;
     let apps = services.store.apps().await?;
@@ -78,22 +75,12 @@ pub(super) async fn list(call: Call, caller: Caller) -> Result<Response<Body>, P
 /// The part of a list that `limit` and `cursor` ask for, and the cursor of the next. A
 /// cursor is the id of the last item before.
 fn page<'a>(call: &Call, all: &'a [Instance]) -> Result<(&'a [Instance], Option<String>), Problem> {
-    let limit = match call.query("limit").map(str::parse) {
-        None => LIMIT,
-        Some(Ok(limit)) if (1..=LIMIT_MAX).contains(&limit) => limit,
-        Some(_) => {
-            let detail = format!("must be a number between 1 and {LIMIT_MAX}");
-            return Err(Problem::field("limit", detail));
-        }
-    };
-    let start = match call.query("cursor").map(str::parse::<InstanceId>) {
+    let limit = limit(call)? as usize;
+    let start = match call.parameter::<InstanceId>("cursor", CURSOR)? {
         None => 0,
         Some(id) => {
-            let last = id
-                .ok()
-                .and_then(|id| all.iter().position(|item| item.id == id));
-            let unknown = || Problem::field("cursor", "is not known (any more); start again");
-            last.ok_or_else(unknown)? + 1
+            let last = all.iter().position(|item| item.id == id);
+            last.ok_or_else(|| Problem::field("cursor", GONE))? + 1
         }
     };
     let end = all.len().min(start + limit);

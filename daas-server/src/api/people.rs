@@ -14,6 +14,10 @@ use crate::http::{Call, Problem};
 const LIMIT: u32 = 100;
 const LIMIT_MAX: u32 = 200;
 
+/// What a cursor must be, and that the item that it stands for is gone.
+pub(super) const CURSOR: &str = "what another page answered";
+pub(super) const GONE: &str = "is not known (any more); start again";
+
 /// How many items a request wants.
 pub(super) fn limit(call: &Call) -> Result<u32, Problem> {
     let what = format!("a number between 1 and {LIMIT_MAX}");

@@ -1,14 +1,14 @@
 //! Users: list, make, show, change, remove; their links, sessions, rules, quotas.
 
-use daas_core::Secret;
 use daas_core::access::{Caller, Invited, NewUser, UserChange};
 use daas_core::model::{GroupId, Role, Timestamp, UserId};
 use daas_core::storage::{Account, AccountsQuery, QuotaOf, Subject};
+use daas_core::{Error, Secret};
 use hyper::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::JSON_MAX;
-use super::people::{AccountView, Rules, WithLimits, id, limit, nothing, quota_in};
+use super::people::{AccountView, CURSOR, GONE, Rules, WithLimits, id, limit, nothing, quota_in};
 use super::view::PageView;
 use crate::http::{Body, Call, Problem, json, origin_of};
 
@@ -17,11 +17,16 @@ const USER: &str = "user";
 pub(super) async fn list(call: Call, _: Caller) -> Result<Response<Body>, Problem> {
     let limit = limit(&call)?;
     let query = AccountsQuery {
-        part: call.text("q"),
-        after: call.parameter("cursor", "what another page answered")?,
+        part: call.text("q").filter(|part| !part.is_empty()),
+        after: call.parameter("cursor", CURSOR)?,
         limit: limit + 1,
     };
-    let mut accounts = call.services().store.accounts(query).await?;
+    let accounts = call.services().store.accounts(query).await;
+    let mut accounts = accounts.map_err(|error| match error {
+        // Whoever the page before ended with may be gone.
+        Error::NotFound { .. } => Problem::field("cursor", GONE),
+        error => error.into(),
+    })?;
     let more = accounts.len() > limit as usize;
     accounts.truncate(limit as usize);
     let last = accounts.last().filter(|_| more);

@@ -8,8 +8,8 @@ use daas_core::Secret;
 
 use super::CommandError;
 
-/// Longest line that is read; the longest password has 1024 bytes.
-const LINE_MAX: u64 = 4096;
+/// Longest line that is read; the longest password has 1024 characters of four bytes at most.
+const LINE_MAX: u64 = 4096 + 2;
 
 /// Where the password comes from.
 #[derive(Debug, Args)]

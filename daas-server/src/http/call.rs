@@ -65,19 +65,12 @@ impl Call {
         self.id.as_deref().unwrap_or_default()
     }
 
-    /// A parameter of the query, as it is written there.
-    pub(crate) fn query(&self, name: &str) -> Option<&str> {
-        let pairs = self.request.uri().query()?.split('&');
-        let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
-        pairs.find_map(|(key, value)| (key == name).then_some(value))
-    }
-
-    /// A parameter of the query as text, if it is there and not empty.
+    /// A parameter of the query as text, if it is there.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         let query = self.request.uri().query().unwrap_or_default();
         let mut pairs = form_urlencoded::parse(query.as_bytes());
         let (_, value) = pairs.find(|(key, _)| key == name)?;
-        Some(value.into_owned()).filter(|value| !value.is_empty())
+        Some(value.into_owned())
     }
 
     /// A parameter of the query, read as what it should be.

@@ -175,3 +175,59 @@ async fn a_panic_is_an_answer() {
     server.fake.panics.store(false, SeqCst);
     assert_eq!(client.post(INSTANCES, &body).await.status, 201);
 }
+
+#[tokio::test]
+async fn parameters_that_say_nothing_are_refused() {
+    let server = Server::start().await;
+    let admin = server.log_in("admin").await;
+    let nobody = "6c8a6a0e-6f0a-4a2f-9d1c-5b8f0c3b7a11";
+    for (path, field) in [
+        ("/api/v1/instances?all=", "all"),
+        ("/api/v1/instances?all=yes", "all"),
+        ("/api/v1/instances?limit=", "limit"),
+        ("/api/v1/instances?limit=0", "limit"),
+        ("/api/v1/instances?cursor=", "cursor"),
+        (&format!("/api/v1/instances?cursor={nobody}"), "cursor"),
+        ("/api/v1/users?limit=201", "limit"),
+        ("/api/v1/users?cursor=", "cursor"),
+        (&format!("/api/v1/users?cursor={nobody}"), "cursor"),
+        ("/api/v1/audit?cursor=", "cursor"),
+        ("/api/v1/audit?from=", "from"),
+        ("/api/v1/audit?to=", "to"),
+        ("/api/v1/audit?action=", "action"),
+        (&format!("/api/v1/audit?actor={}", "x".repeat(257)), "actor"),
+        ("/api/v1/audit/export?format=", "format"),
+    ] {
+        let answer = admin.get(path).await;
+        answer.problem(422);
+        assert_eq!(answer.json()["errors"][0]["field"], field, "{path}");
+    }
+    let path = format!("/api/v1/users/{nobody}?desktops=");
+    admin.delete(&path).await.problem(422);
+    // A text to look for may be empty: then all is found. Its length is in characters.
+    let long = "%C3%A4".repeat(256);
+    for path in ["/api/v1/users?q=", &format!("/api/v1/audit?actor={long}")] {
+        assert_eq!(admin.get(path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn ids_in_bodies_have_the_form_of_those_in_paths() {
+    let server = Server::start().await;
+    let admin = server.log_in("admin").await;
+    let group = json!({"name": "readers"});
+    let group = admin.post("/api/v1/groups", &group).await.json();
+    let id = group["id"].as_str().unwrap();
+    let create = |id: &str| json!({"name": "ada", "role": "user", "group_ids": [id]});
+    for other in [
+        id.replace('-', ""),
+        format!("urn:uuid:{id}"),
+        format!("{{{id}}}"),
+    ] {
+        let answer = admin.post("/api/v1/users", &create(&other)).await;
+        answer.problem(422);
+        assert_eq!(answer.json()["errors"][0]["field"], "group_ids[0]");
+    }
+    let answer = admin.post("/api/v1/users", &create(id)).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+}

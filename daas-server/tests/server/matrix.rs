@@ -122,6 +122,7 @@ fn table() -> Vec<Line> {
         line("GET", "/healthz", ALL),
         line("GET", "/readyz", ALL),
         line("GET", "/metrics", ALL),
+        line("GET", "/api/v1/openapi.json", ALL),
         line("GET", "/api/v1/sign-on", ALL),
         line("POST", "/api/v1/session", ALL)
             .body(|world| json!({"username": world.owner.name, "password": PASSWORD})),

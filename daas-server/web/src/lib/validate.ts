@@ -19,13 +19,13 @@ export function nameFault(name: string): NameFault | null {
   return length > NAME_MAX ? 'long' : null;
 }
 
-/** The server counts bytes. */
-function bytes(password: string): number {
-  return new TextEncoder().encode(password).length;
+/** Characters are counted as the server counts them: by code points. */
+function characters(password: string): number {
+  return [...password].length;
 }
 
 export function passwordFault(password: string, again = password): PasswordFault | null {
-  const length = bytes(password);
+  const length = characters(password);
   if (length < PASSWORD_MIN) return 'short';
   if (length > PASSWORD_MAX) return 'long';
   return password === again ? null : 'different';
@@ -33,8 +33,8 @@ export function passwordFault(password: string, again = password): PasswordFault
 
 /** By length only: it is what counts most, and rules about signs help nobody. */
 export function strengthOf(password: string): Strength {
-  const length = [...password].length;
-  if (bytes(password) < PASSWORD_MIN) return 'short';
+  const length = characters(password);
+  if (length < PASSWORD_MIN) return 'short';
   if (length < FAIR_LENGTH) return 'fair';
   return length < GOOD_LENGTH ? 'good' : 'strong';
 }
