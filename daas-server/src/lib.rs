@@ -8,6 +8,7 @@
 mod api;
 mod backend;
 mod check;
+pub mod command;
 pub mod config;
 mod http;
 mod log;
@@ -29,6 +30,7 @@ pub use http::{
     Body, Detached, DetachedTls, FieldError, Limits, Listener, Problem, Rate, Rates, RouteInfo,
     detach, redirect, serve,
 };
+pub use open_tunnels::OpenTunnels;
 pub use run::{RunError, run, run_check};
 pub use services::{Parts, Services, Settings};
 pub use tunnels::{NoTunnels, Tunnels};

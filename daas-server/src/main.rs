@@ -9,6 +9,7 @@ use std::process::{self, ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use daas_core::{Secret, chain};
+use daas_server::command;
 use daas_server::config::{ADMIN_PASSWORD, Config, Sources};
 
 /// Exit code where the configuration cannot be used, as in sysexits.h.
@@ -32,6 +33,8 @@ enum Command {
     Check,
     /// Print the configuration in effect.
     Config,
+    #[command(flatten)]
+    Desk(command::Command),
 }
 
 #[derive(Args)]
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Config => Config::show(&sources)
             .map(|text| print!("{text}"))
             .map_err(|error| (EX_CONFIG, error.to_string())),
+        Command::Desk(command) => desk(&sources, command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -115,4 +119,8 @@ fn check(sources: &Sources) -> Done {
         Ok(false) => Err((1, String::new())),
         Err(error) => Err((1, chain(&error))),
     }
+}
+
+fn desk(sources: &Sources, command: command::Command) -> Done {
+    command::run(&load(sources)?, command).map_err(|error| (1, chain(&error)))
 }

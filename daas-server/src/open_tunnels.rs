@@ -26,14 +26,20 @@ use crate::websocket::{Origins, Refusal, accept};
 const TUNNELS_MAX: usize = 32;
 
 /// Opens tunnels, and knows those that are open.
-pub(crate) struct OpenTunnels {
-    pub(crate) access: Access,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) hypervisor: Arc<dyn Hypervisor>,
-    pub(crate) gateway: Arc<dyn Gateway>,
+#[allow(missing_debug_implementations, reason = "backends need not have one")]
+pub struct OpenTunnels {
+    /// Takes tickets.
+    pub access: Access,
+    /// Knows instances.
+    pub store: Arc<dyn Store>,
+    /// Resizes desktops.
+    pub hypervisor: Arc<dyn Hypervisor>,
+    /// Connects to desktops.
+    pub gateway: Arc<dyn Gateway>,
     /// That of tunnels.
-    pub(crate) runtime: Handle,
-    pub(crate) registry: Registry,
+    pub runtime: Handle,
+    /// All that are open.
+    pub registry: Registry,
 }
 
 /// Why a viewer gets no desktop, as the page is told over the WebSocket.

@@ -17,10 +17,14 @@ mod support;
 mod check;
 #[path = "server/connections.rs"]
 mod connections;
+#[path = "server/doors.rs"]
+mod doors;
 #[path = "server/errors.rs"]
 mod errors;
 #[path = "server/instances.rs"]
 mod instances;
+#[path = "server/matrix.rs"]
+mod matrix;
 #[path = "server/monitoring.rs"]
 mod monitoring;
 #[path = "server/page.rs"]

@@ -107,7 +107,8 @@ async fn who_read_an_older_row_does_not_write() {
 #[tokio::test]
 async fn changes_that_matter_end_sessions_and_links() {
     let f = fixture().await;
-    let change: [(&str, fn(&mut User), bool); 5] = [
+    type Change = fn(&mut User);
+    let change: [(&str, Change, bool); 5] = [
         ("name", |user| user.name = "renamed".to_owned(), false),
         (
             "password",

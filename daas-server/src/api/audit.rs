@@ -3,7 +3,7 @@
 use daas_core::access::Caller;
 use daas_core::audit::{AuditAction, Entry, Export, Filter, Format, Target, TargetKind};
 use daas_core::model::Timestamp;
-use daas_core::storage::{AuditQuery, Order, Store};
+use daas_core::storage::{AuditQuery, Order, Store, Walk};
 use daas_core::{Error, chain};
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
@@ -15,8 +15,6 @@ use super::people::limit;
 use super::view::PageView;
 use crate::http::{Body, Call, Problem, json};
 
-/// Entries that are read at once for an export.
-const AT_ONCE: u32 = 500;
 /// Pieces of an export that may wait for a slow reader.
 const WAITING: usize = 2;
 /// Longest text to look for, in bytes.
@@ -112,15 +110,9 @@ async fn send(
         source: error.into(),
     };
     let mut export = Export::new(format, Vec::new()).map_err(unwritten)?;
-    let mut behind = None;
+    let mut walk = Walk::new(filter);
     loop {
-        let query = AuditQuery {
-            filter: filter.clone(),
-            order: Order::OldestFirst,
-            behind,
-            limit: AT_ONCE,
-        };
-        let kept = store.entries(query).await?;
+        let kept = walk.next(store).await?;
         for (entry, hash) in &kept {
             export.write(entry, hash).map_err(unwritten)?;
         }
@@ -128,9 +120,8 @@ async fn send(
         if !piece.is_empty() && sender.send(piece.into()).await.is_err() {
             return Ok(());
         }
-        match kept.last() {
-            Some((last, _)) if kept.len() == AT_ONCE as usize => behind = Some(last.seq),
-            _ => return Ok(()),
+        if kept.is_empty() {
+            return Ok(());
         }
     }
 }

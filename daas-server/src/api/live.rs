@@ -1,10 +1,11 @@
 //! Who looks at which instance now.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use daas_core::access::LoggedIn;
 use daas_core::audit::{AuditAction, Target, TargetKind};
-use daas_core::model::{AppId, InstanceId, Timestamp, UserId};
+use daas_core::model::{App, AppId, InstanceId, Timestamp, UserId};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
@@ -41,19 +42,21 @@ impl Names {
         tunnel: &OpenTunnel,
     ) -> Option<(Named<UserId>, Named<AppId>)> {
         let (user, instance) = (tunnel.about.user, tunnel.about.instance);
-        if !self.users.contains_key(&user) {
-            let name = services.store.user(user).await.ok()?.name;
-            self.users.insert(user, name);
-        }
-        if !self.apps.contains_key(&instance) {
-            let app = services.store.instance(instance).await.ok()?.app;
-            let app = services.store.app(app).await.ok()?;
-            let (id, name) = (app.id, app.name);
-            self.apps.insert(instance, Named { id, name });
-        }
-        let (name, app) = (self.users.get(&user)?, self.apps.get(&instance)?);
-        let (id, name) = (user, name.clone());
-        Some((Named { id, name }, app.clone()))
+        let name = match self.users.entry(user) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(new) => new
+                .insert(services.store.user(user).await.ok()?.name)
+                .clone(),
+        };
+        let app = match self.apps.entry(instance) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(new) => {
+                let app = services.store.instance(instance).await.ok()?.app;
+                let App { id, name, .. } = services.store.app(app).await.ok()?;
+                new.insert(Named { id, name }).clone()
+            }
+        };
+        Some((Named { id: user, name }, app))
     }
 }
 

@@ -46,6 +46,7 @@ async fn the_catalogue_says_which_images_are_there() {
     let expected = json!({
         "id": server.apps[0], "slug": "desktop", "name": "DESKTOP", "icon": "desktop",
         "description": "An application", "kind": "desktop", "image_ready": true,
+        "cpu_millis": 1000, "memory_mib": 512, "disk_mib": 100,
     });
     assert_eq!(items[0], expected);
     let body = json!({"app_id": server.apps[2]});

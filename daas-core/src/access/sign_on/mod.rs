@@ -7,6 +7,8 @@
 mod error;
 #[cfg(feature = "ldap")]
 pub mod ldap;
+#[cfg(feature = "oidc")]
+pub mod oidc;
 mod totp;
 
 #[cfg(feature = "ldap")]

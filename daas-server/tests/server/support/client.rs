@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, COOKIE, HeaderName, ORIGIN, SET_COOKIE};
+use hyper::header::{CONTENT_TYPE, COOKIE, HOST, HeaderName, ORIGIN, SET_COOKIE};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
@@ -117,11 +117,9 @@ impl Client {
     }
 
     fn request(&self, method: &str, path: &str, body: Option<String>) -> Request<Full<Bytes>> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", self.address.to_string());
+        let mut request = Request::builder().method(method).uri(path);
         let own = [
+            (HOST, Some(self.address.to_string())),
             (ORIGIN, self.origin.clone().filter(|_| method != "GET")),
             (COOKIE, self.cookie.clone()),
             (HeaderName::from_static("x-csrf-token"), self.csrf.clone()),

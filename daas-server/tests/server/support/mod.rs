@@ -17,13 +17,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daas_core::Secret;
-use daas_core::access::{Access, AccessConfig, By, Passwords};
+use daas_core::access::{Access, AccessConfig, By, Passwords, Token};
 use daas_core::audit::{AuditAction, Target, TargetKind};
+use daas_core::gateway::{Gateway, Guacd, GuacdConfig};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
-use daas_core::model::{AppId, Quota, Role, Timestamp, User};
+use daas_core::model::{AppId, Quota, Role, Session, SessionId, Timestamp, User};
 use daas_core::storage::{Sqlite, Store};
-use daas_server::{Limits, NoTunnels, Parts, Services, Settings, Tunnels};
+use daas_server::tunnel::Registry;
+use daas_server::{Limits, NoTunnels, OpenTunnels, Parts, Services, Settings, Tunnels};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -31,6 +34,8 @@ use tokio::time::{Instant, sleep};
 use client::Client;
 use fake::Fake;
 
+/// Name of the cookie of a session, where TLS is not spoken.
+const COOKIE: &str = "daas_session";
 pub const PASSWORD: &str = "correct horse";
 /// A test that waits longer than this has failed.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -44,6 +49,7 @@ pub struct Server {
     pub store: Arc<dyn Store>,
     pub apps: Vec<AppId>,
     pub services: Arc<Services>,
+    pub access: Access,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<std::io::Result<()>>,
     _folder: tempfile::TempDir,
@@ -55,6 +61,8 @@ pub struct Options {
     pub lifecycle: LifecycleConfig,
     pub access: AccessConfig,
     pub tunnels: Arc<dyn Tunnels>,
+    /// Where guacd is; then tunnels are those of a real server.
+    pub guacd: Option<String>,
 }
 
 impl Default for Options {
@@ -77,6 +85,7 @@ impl Default for Options {
             },
             access: AccessConfig::default(),
             tunnels: Arc::new(NoTunnels::default()),
+            guacd: None,
         }
     }
 }
@@ -84,10 +93,18 @@ impl Default for Options {
 async fn add_user(store: &dyn Store, passwords: &Passwords, name: &str, role: Role) {
     let secret = Secret::new(PASSWORD.to_owned());
     let hash = HASH.get_or_init(|| async { passwords.hash(secret).await.unwrap() });
-    let user = User::new(name, role, hash.await.clone(), Timestamp::now());
+    put_user(store, name, role, hash.await).await;
+}
+
+async fn put_user(store: &dyn Store, name: &str, role: Role, hash: &str) -> User {
+    let user = User::new(name, role, hash.to_owned(), Timestamp::now());
     let target = Target::new(TargetKind::User, user.id, name);
     let entry = By::system().did(AuditAction::UserCreate, target, user.created_at);
-    store.add_user(user, Vec::new(), entry).await.unwrap();
+    store
+        .add_user(user.clone(), Vec::new(), entry)
+        .await
+        .unwrap();
+    user
 }
 
 impl Server {
@@ -95,7 +112,7 @@ impl Server {
         Self::start_with(Options::default()).await
     }
 
-    /// Users `alice` and `bob`, and `admin`; applications `desktop`, whose image is there,
+    /// Users `alice` and `bob`, `operator` and `admin`; applications `desktop`, whose image is there,
     /// `editor`, whose image is not, and `retired`, which the configuration has no more.
     pub async fn start_with(options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -104,6 +121,7 @@ impl Server {
         for name in ["alice", "bob"] {
             add_user(&*store, &passwords, name, Role::User).await;
         }
+        add_user(&*store, &passwords, "operator", Role::Operator).await;
         add_user(&*store, &passwords, "admin", Role::Admin).await;
         let mut apps = Vec::new();
         for slug in ["desktop", "editor", "retired"] {
@@ -111,13 +129,29 @@ impl Server {
         }
         let fake = Arc::new(Fake::with_images(["daas/desktop"]));
         let lifecycle = Lifecycle::new(store.clone(), fake.clone(), options.lifecycle);
+        let access = Access::new(store.clone(), passwords, options.access);
+        let (gateway, tunnels): (Arc<dyn Gateway>, Arc<dyn Tunnels>) = match options.guacd {
+            None => (fake.clone(), options.tunnels),
+            Some(guacd) => {
+                let gateway = Arc::new(Guacd::new(GuacdConfig::new(vec![guacd])));
+                let tunnels = OpenTunnels {
+                    access: access.clone(),
+                    store: store.clone(),
+                    hypervisor: fake.clone(),
+                    gateway: gateway.clone(),
+                    runtime: Handle::current(),
+                    registry: Registry::new(),
+                };
+                (gateway, Arc::new(tunnels))
+            }
+        };
         let services = Services::new(Parts {
             store: store.clone(),
             hypervisor: fake.clone(),
-            gateway: fake.clone(),
-            access: Access::new(store.clone(), passwords, options.access),
+            gateway,
+            access: access.clone(),
             lifecycle,
-            tunnels: options.tunnels,
+            tunnels,
             settings: options.settings,
         });
         let services = services.unwrap();
@@ -133,6 +167,7 @@ impl Server {
             store,
             apps,
             services,
+            access,
             stop: Some(stop),
             task: tokio::spawn(serve),
             _folder: folder,
@@ -149,6 +184,32 @@ impl Server {
         let mut client = self.anonymous();
         client.log_in(name, PASSWORD).await;
         client
+    }
+
+    /// Makes a user, whose password is as for all.
+    pub async fn add(&self, name: &str, role: Role) -> User {
+        put_user(&*self.store, name, role, HASH.get().unwrap()).await
+    }
+
+    /// Begins a session of a user without a password, which takes less time.
+    pub async fn let_in(&self, user: &User) -> (Client, Session) {
+        let (token, now) = (Token::random().unwrap(), Timestamp::now());
+        let session = Session {
+            hash: token.hash(),
+            id: SessionId::random(),
+            user: user.id,
+            created_at: now,
+            used_at: now,
+            expires_at: now.plus_ms(60_000),
+            address: "192.0.2.1".to_owned(),
+            user_agent: "test".to_owned(),
+            provider: None,
+        };
+        self.store.add_session(session.clone(), None).await.unwrap();
+        let mut client = self.anonymous();
+        client.cookie = Some(format!("{COOKIE}={}", token.expose()));
+        client.csrf = Some(token.derive("csrf").expose());
+        (client, session)
     }
 
     /// Tells the server to end, and waits for it.

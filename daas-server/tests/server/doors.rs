@@ -1,0 +1,354 @@
+//! Who gets through to a desktop, by real WebSockets and with a guacd behind them, and what
+//! shuts the door again.
+
+use std::time::Duration;
+
+use daas_core::access::{AccessConfig, By, TOKEN_PREFIX, Token};
+use daas_core::model::{Role, Scope, Timestamp, User};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use crate::guacd::{Guacd, Peer, VNC_1_6};
+use crate::sockets;
+use crate::support::client::Client;
+use crate::support::{Options, Server, until, within};
+
+/// Longest time from whatever ends a right to the end of the tunnel.
+const SOON: Duration = Duration::from_secs(1);
+/// What guacd would say to who may not.
+const UNAUTHORIZED: &str = "3.769;10.disconnect;";
+
+struct House {
+    guacd: Guacd,
+    server: Server,
+    owner: User,
+    client: Client,
+    instance: String,
+}
+
+impl House {
+    async fn new() -> Self {
+        Self::with(AccessConfig::default()).await
+    }
+
+    async fn with(access: AccessConfig) -> Self {
+        let guacd = Guacd::start().await;
+        let options = Options {
+            access,
+            guacd: Some(guacd.address()),
+            ..Options::default()
+        };
+        let server = Server::start_with(options).await;
+        let owner = server.add("owner", Role::User).await;
+        let (client, _) = server.let_in(&owner).await;
+        let body = json!({"app_id": server.apps[0]});
+        let launched = client.post("/api/v1/instances", &body).await.json();
+        let instance = format!("/api/v1/instances/{}", launched["id"].as_str().unwrap());
+        until(async || {
+            let shown = client.get(&instance).await.json();
+            (shown["state"] == "running").then_some(())
+        })
+        .await;
+        Self {
+            guacd,
+            server,
+            owner,
+            client,
+            instance,
+        }
+    }
+
+    async fn ticket(&self, client: &Client) -> String {
+        let given = client.act(&format!("{}/tunnel", self.instance)).await;
+        assert_eq!(given.status, 200, "{given:?}");
+        given.json()["ticket"].as_str().unwrap().to_owned()
+    }
+
+    /// Asks for a WebSocket; the head of the answer, and what comes after it.
+    async fn knock(&self, client: &Client, ticket: &str) -> (String, sockets::Client) {
+        let mut head = sockets::head(&format!("/api/v1/tunnel?ticket={ticket}"));
+        head.retain(|line| !line.starts_with("Host:") && !line.starts_with("Origin:"));
+        head.push(format!("Host: {}", self.server.address));
+        head.extend(
+            client
+                .origin
+                .iter()
+                .map(|origin| format!("Origin: {origin}")),
+        );
+        head.extend(
+            client
+                .cookie
+                .iter()
+                .map(|cookie| format!("Cookie: {cookie}")),
+        );
+        let others = client.headers.iter();
+        head.extend(others.map(|(name, value)| format!("{name}: {value}")));
+        let (stream, answer) = sockets::request(self.server.address, &head).await;
+        (answer, sockets::Client { stream })
+    }
+
+    /// Gets through to the desktop.
+    async fn enter(&self, client: &Client, ticket: &str) -> (sockets::Client, Peer) {
+        let (answer, mut socket) = self.knock(client, ticket).await;
+        assert!(answer.starts_with("http/1.1 101 "), "{answer}");
+        assert!(socket.next().await.text().starts_with("0.,36."));
+        let (peer, _) = within(self.guacd.accept_session(VNC_1_6)).await;
+        (socket, peer)
+    }
+
+    /// Is told that the ticket is not good.
+    async fn is_turned_away(&self, client: &Client, ticket: &str) {
+        let (answer, mut socket) = self.knock(client, ticket).await;
+        assert!(answer.starts_with("http/1.1 101 "), "{answer}");
+        let told = socket.next().await;
+        assert!(told.text().ends_with(UNAUTHORIZED), "{told:?}");
+        assert!(told.text().starts_with("5.error,"), "{told:?}");
+        assert_eq!(socket.next().await.close().1, "769");
+    }
+
+    /// Gets no WebSocket.
+    async fn is_refused(&self, client: &Client, ticket: &str, status: u16) {
+        let (answer, _) = self.knock(client, ticket).await;
+        assert!(
+            answer.starts_with(&format!("http/1.1 {status} ")),
+            "{answer}"
+        );
+    }
+
+    async fn session_of(&self, role: Role) -> Client {
+        let name = format!("another-{role:?}");
+        let user = self.server.add(&name, role).await;
+        self.server.let_in(&user).await.0
+    }
+
+    /// Nobody got as far as guacd.
+    async fn stayed_empty(&self) {
+        let somebody = tokio::time::timeout(Duration::from_millis(100), self.guacd.accept());
+        assert!(somebody.await.is_err(), "somebody got through");
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_opens_once() {
+    let house = House::new().await;
+    let ticket = house.ticket(&house.client).await;
+    let _open = house.enter(&house.client, &ticket).await;
+    for _ in 0..3 {
+        house.is_turned_away(&house.client, &ticket).await;
+    }
+    house.stayed_empty().await;
+}
+
+/// Of many that come with one ticket at once, one gets in.
+#[tokio::test]
+async fn a_ticket_opens_once_also_for_many_at_once() {
+    let house = House::new().await;
+    let ticket = house.ticket(&house.client).await;
+    let knocks = (0..20).map(|_| async {
+        let (answer, mut socket) = house.knock(&house.client, &ticket).await;
+        assert!(answer.starts_with("http/1.1 101 "), "{answer}");
+        // Those who got in are greeted; the others are told why not.
+        let first = socket.next().await;
+        (first.text().starts_with("0.,36."), socket)
+    });
+    let inside = async { within(house.guacd.accept_session(VNC_1_6)).await };
+    let (knocked, _inside) = tokio::join!(futures_util::future::join_all(knocks), inside);
+    let got_in = knocked.iter().filter(|(got_in, _)| *got_in).count();
+    assert_eq!(got_in, 1);
+    house.stayed_empty().await;
+}
+
+/// A ticket that somebody else shows has leaked: it is gone for its owner as well.
+#[tokio::test]
+async fn a_ticket_is_good_for_its_session_only() {
+    let house = House::new().await;
+    let mut others = vec![house.server.let_in(&house.owner).await.0];
+    for role in [Role::User, Role::Operator, Role::Admin] {
+        others.push(house.session_of(role).await);
+    }
+    for other in others {
+        let ticket = house.ticket(&house.client).await;
+        house.is_turned_away(&other, &ticket).await;
+        house.is_turned_away(&house.client, &ticket).await;
+    }
+    house.stayed_empty().await;
+}
+
+#[tokio::test]
+async fn a_ticket_ends() {
+    let house = House::with(AccessConfig {
+        ticket: Duration::from_millis(100),
+        ..AccessConfig::default()
+    })
+    .await;
+    let ticket = house.ticket(&house.client).await;
+    sleep(Duration::from_millis(150)).await;
+    house.is_turned_away(&house.client, &ticket).await;
+    house.stayed_empty().await;
+}
+
+#[tokio::test]
+async fn an_altered_ticket_opens_nothing() {
+    let house = House::new().await;
+    let ticket = house.ticket(&house.client).await;
+    let mut altered = vec![
+        String::new(),
+        "x".to_owned(),
+        "A".repeat(43),
+        "A".repeat(4000),
+        format!("{ticket}A"),
+        format!("{ticket}="),
+        format!("%20{ticket}"),
+        ticket[1..].to_owned(),
+        ticket.to_ascii_uppercase(),
+        Token::random().unwrap().expose(),
+    ];
+    for index in 0..ticket.len() {
+        let mut bytes = ticket.clone().into_bytes();
+        bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
+        altered.push(String::from_utf8(bytes).unwrap());
+    }
+    for altered in altered {
+        house.is_turned_away(&house.client, &altered).await;
+    }
+    house.stayed_empty().await;
+    let _open = house.enter(&house.client, &ticket).await;
+}
+
+/// The matrix of the one WebSocket: who is not let in, whatever the ticket.
+#[tokio::test]
+async fn who_gets_no_websocket() {
+    let house = House::new().await;
+    let ticket = house.ticket(&house.client).await;
+    house
+        .is_refused(&house.server.anonymous(), &ticket, 401)
+        .await;
+    let mut unknown = house.client.clone();
+    unknown.cookie = Some(format!(
+        "daas_session={}",
+        Token::random().unwrap().expose()
+    ));
+    house.is_refused(&unknown, &ticket, 401).await;
+    for scope in Scope::ALL {
+        let (access, by) = (&house.server.access, By::console());
+        let now = Timestamp::now();
+        let made = access.make_token(&by, &house.owner, "x", vec![scope], 1, now);
+        let value = format!("Bearer {TOKEN_PREFIX}{}", made.await.unwrap().0.expose());
+        let program = house.server.anonymous().with("authorization", &value);
+        house.is_refused(&program, &ticket, 403).await;
+        // Nor beside the right cookie.
+        let both = house.client.clone().with("authorization", &value);
+        house.is_refused(&both, &ticket, 403).await;
+    }
+    let port = house.server.address.port();
+    for origin in [
+        None,
+        Some("null".to_owned()),
+        Some("https://example.org".to_owned()),
+        Some(format!("https://127.0.0.1:{port}")),
+        Some(format!("http://127.0.0.1:{port}.example.org")),
+        Some(format!("http://127.0.0.1:{port}, http://example.org")),
+    ] {
+        let mut page = house.client.clone();
+        page.origin = origin;
+        house.is_refused(&page, &ticket, 403).await;
+    }
+    house.stayed_empty().await;
+    let _open = house.enter(&house.client, &ticket).await;
+}
+
+/// What ends the right to look ends that one looks.
+async fn is_shut(how: &str, shut: impl AsyncFn(&House, &Client)) {
+    let house = House::new().await;
+    let admin = house.server.log_in("admin").await;
+    let ticket = house.ticket(&house.client).await;
+    let (mut socket, _peer) = house.enter(&house.client, &ticket).await;
+    let start = Instant::now();
+    shut(&house, &admin).await;
+    // It may still be asked whether the browser is there.
+    while let Some(frame) = socket.read().await {
+        if frame.first == 0x88 {
+            break;
+        }
+    }
+    let elapsed = start.elapsed();
+    assert!(elapsed < SOON, "{how}: after {elapsed:?}");
+    println!("{how}: after {elapsed:?}");
+}
+
+async fn change(house: &House, admin: &Client, change: serde_json::Value) {
+    let path = format!("/api/v1/users/{}", house.owner.id);
+    let answer = admin.send("PATCH", &path, Some(change.to_string())).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+async fn done(client: &Client, method: &str, path: &str) {
+    let answer = client.send(method, path, None).await;
+    assert!(answer.status.is_success(), "{answer:?}");
+}
+
+#[tokio::test]
+async fn doors_shut() {
+    is_shut("log-out", async |house, _| {
+        done(&house.client, "DELETE", "/api/v1/session").await;
+    })
+    .await;
+    is_shut("disabled", async |house, admin| {
+        change(house, admin, json!({"disabled": true})).await;
+    })
+    .await;
+    is_shut("another role", async |house, admin| {
+        change(house, admin, json!({"role": "operator"})).await;
+    })
+    .await;
+    is_shut("another password", async |house, admin| {
+        change(house, admin, json!({"password": "another horse"})).await;
+    })
+    .await;
+    is_shut(
+        "sessions ended by an administrator",
+        async |house, admin| {
+            let path = format!("/api/v1/users/{}/sessions", house.owner.id);
+            done(admin, "DELETE", &path).await;
+        },
+    )
+    .await;
+    is_shut("removed", async |house, admin| {
+        let path = format!("/api/v1/users/{}?desktops=delete", house.owner.id);
+        done(admin, "DELETE", &path).await;
+    })
+    .await;
+    is_shut("session revoked by another one", async |house, _| {
+        let (other, _) = house.server.let_in(&house.owner).await;
+        done(&other, "DELETE", "/api/v1/profile/sessions").await;
+    })
+    .await;
+    is_shut("ended by an operator", async |house, _| {
+        let operator = house.server.log_in("operator").await;
+        let open = operator.get("/api/v1/sessions").await.json();
+        let id = open["items"][0]["id"].as_str().unwrap().to_owned();
+        done(&operator, "DELETE", &format!("/api/v1/sessions/{id}")).await;
+    })
+    .await;
+    is_shut("stopped by an operator", async |house, _| {
+        let operator = house.server.log_in("operator").await;
+        done(&operator, "POST", &format!("{}/stop", house.instance)).await;
+    })
+    .await;
+}
+
+/// What another process changes in the database is found as well.
+#[tokio::test]
+async fn doors_shut_without_a_request() {
+    is_shut("disabled at the console", async |house, _| {
+        let change = daas_core::access::UserChange {
+            disabled: Some(true),
+            ..Default::default()
+        };
+        let (by, now) = (By::console(), Timestamp::now());
+        let access = &house.server.access;
+        let changed = access.change_user(&by, house.owner.id, change, now);
+        changed.await.unwrap();
+    })
+    .await;
+}
