@@ -265,6 +265,13 @@ async fn an_entry_that_is_none() {
     let script = with("uid=bob,dc=x");
     is_wrong(&script.searching(), "bob", PASSWORD).await;
     assert!(!script.has_heard(PASSWORD));
+    let config = LdapConfig {
+        user_filter: "(mail={name})".to_owned(),
+        ..script.searching()
+    };
+    let reason = misconfigured(attempt(&config, "amy", PASSWORD).await);
+    assert!(reason.contains("no usable mail"), "{reason}");
+    assert!(!script.has_heard(PASSWORD));
     let script = with("uid=amy,dc=x");
     let amy = attempt(&script.searching(), "amy", PASSWORD).await.unwrap();
     assert_eq!((amy.subject.as_str(), amy.name.as_str()), ("1", "amy"));

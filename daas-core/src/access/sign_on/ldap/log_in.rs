@@ -189,19 +189,27 @@ async fn find(
     if found.entries.len() > 1 || found.is_cut {
         return Err(Fault::Ambiguous);
     }
-    let entry = found.entries.pop();
-    Ok(entry.filter(|entry| is_meant(entry, &compared)))
+    match found.entries.pop() {
+        Some(entry) if is_meant(&entry, &compared)? => Ok(Some(entry)),
+        _ => Ok(None),
+    }
 }
 
 /// Whether an entry is meant by what was typed: but for case, one of what the filter compares
 /// with is there letter by letter. To a directory many more spellings are the same name, and
 /// each would be a name of its own to whatever counts attempts.
-fn is_meant(entry: &Entry, compared: &[(&str, Vec<u8>)]) -> bool {
-    compared.iter().any(|(attribute, typed)| {
+fn is_meant(entry: &Entry, compared: &[(&str, Vec<u8>)]) -> Result<bool, Fault> {
+    let mut names = compared.iter().map(|(attribute, _)| *attribute);
+    let first = names.clone().next().unwrap_or_default();
+    // It was found by one of them, which then cannot be seen.
+    if names.all(|attribute| entry.values(attribute).next().is_none()) {
+        return Err(Fault::Attribute(first.to_owned()));
+    }
+    Ok(compared.iter().any(|(attribute, typed)| {
         let typed = String::from_utf8_lossy(typed).to_lowercase();
         let mut values = entry.texts(attribute);
         values.any(|value| value.to_lowercase() == typed)
-    })
+    }))
 }
 
 async fn describe(
@@ -211,33 +219,7 @@ async fn describe(
     typed: &str,
 ) -> Result<Identity, Fault> {
     let name = name_of(entry, &settings.name, typed)?;
-    let groups = match &settings.groups {
-        Groups::Ignored => BTreeSet::new(),
-        Groups::MemberOf { within } => listed_groups(entry, within.as_ref()),
-        Groups::Search {
-            base,
-            filter,
-            name: attribute,
-        } => {
-            // Users may not see what the account that searches sees.
-            if let Find::Search { account, .. } = &settings.find {
-                begin(connection, account.as_ref()).await?;
-            }
-            let known = Known {
-                name: &name,
-                dn: &entry.dn,
-            };
-            let search = Search {
-                base,
-                scope: Scope::Subtree,
-                filter: filter.encode(known),
-                attributes: &[attribute],
-                entries_max: GROUPS_MAX,
-                seconds_max: seconds(settings),
-            };
-            found_groups(connection, &search).await?
-        }
-    };
+    let groups = groups_of(settings, connection, entry, &name).await?;
     Ok(Identity {
         provider: PROVIDER.to_owned(),
         subject: subject_of(entry, &settings.subject)?,
@@ -245,6 +227,33 @@ async fn describe(
         email: email_of(entry, &settings.email),
         groups: groups.into_iter().collect(),
     })
+}
+
+async fn groups_of(
+    settings: &Settings,
+    connection: &mut Connection,
+    entry: &Entry,
+    name: &str,
+) -> Result<BTreeSet<String>, Fault> {
+    let (base, filter, attribute) = match &settings.groups {
+        Groups::Ignored => return Ok(BTreeSet::new()),
+        Groups::MemberOf { within } => return Ok(listed_groups(entry, within.as_ref())),
+        Groups::Search { base, filter, name } => (base, filter, name),
+    };
+    // Users may not see what the account that searches sees.
+    if let Find::Search { account, .. } = &settings.find {
+        begin(connection, account.as_ref()).await?;
+    }
+    let dn = &entry.dn;
+    let search = Search {
+        base,
+        scope: Scope::Subtree,
+        filter: filter.encode(Known { name, dn }),
+        attributes: &[attribute],
+        entries_max: GROUPS_MAX,
+        seconds_max: seconds(settings),
+    };
+    found_groups(connection, &search).await
 }
 
 /// The name as the directory writes it: of several the one that was typed.
