@@ -62,7 +62,8 @@ impl Provider {
         if let Some(reason) = missing(&folder) {
             let is_required = std::env::var_os("DAAS_REQUIRE_SIGN_ON").is_some();
             assert!(!is_required, "a provider is required: {reason}");
-            writeln!(std::io::stderr(), "SKIPPED: oidc: {reason}").unwrap();
+            let mut out = std::io::stderr();
+            writeln!(out, "SKIPPED: oidc: {reason}").unwrap();
             return None;
         }
         let mut config = json!({ "clients": clients(), "people": people() });
