@@ -1,6 +1,6 @@
 //! The audit log: who did what, when, from where, and what came of it.
 //!
-//! Here are its entries, their [chain](chain), its [export](Export) and a [filter](Filter).
+//! Here are its entries, their [chain], its [export](Export) and a [filter](Filter).
 //! Nothing here stores them or reads a clock.
 //!
 //! # Canonical bytes
