@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::audit::{Entry, Filter, NewEntry};
-use crate::error::Result;
+use crate::audit::{Entry, Export, Filter, Format, NewEntry};
+use crate::error::{Error, Result};
 
 /// Which way to read the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,5 +80,45 @@ impl Walk {
             self.query.behind = Some(last.seq);
         }
         Ok(kept)
+    }
+}
+
+/// Exports a log of any length piece by piece.
+#[derive(Debug)]
+pub struct ExportWalk {
+    walk: Walk,
+    export: Export<Vec<u8>>,
+}
+
+impl ExportWalk {
+    /// Of all entries that are like this.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] where it cannot be written.
+    pub fn new(format: Format, filter: Filter) -> Result<Self> {
+        Ok(Self {
+            walk: Walk::new(filter),
+            export: Export::new(format, Vec::new()).map_err(unwritten)?,
+        })
+    }
+
+    /// The next piece; none at the end.
+    ///
+    /// # Errors
+    /// Those of the log, and as for [`new`](Self::new).
+    pub async fn next(&mut self, log: &dyn AuditLog) -> Result<Option<Vec<u8>>> {
+        for (entry, hash) in &self.walk.next(log).await? {
+            self.export.write(entry, hash).map_err(unwritten)?;
+        }
+        let piece = std::mem::take(self.export.out());
+        Ok(Some(piece).filter(|piece| !piece.is_empty()))
+    }
+}
+
+fn unwritten(error: std::io::Error) -> Error {
+    Error::Backend {
+        backend: "the audit log",
+        operation: "writing an export",
+        source: error.into(),
     }
 }

@@ -5,7 +5,7 @@ mod people;
 mod sessions;
 mod sqlite;
 
-pub use audit_log::{AuditLog, AuditQuery, Kept, Order, Walk};
+pub use audit_log::{AuditLog, AuditQuery, ExportWalk, Kept, Order, Walk};
 pub use people::{
     Account, AccountsQuery, Invitation, People, Person, QuotaOf, SecondFactor, Subject,
 };

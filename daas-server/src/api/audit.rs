@@ -1,9 +1,9 @@
 //! The audit log: to read, and to take along.
 
 use daas_core::access::Caller;
-use daas_core::audit::{AuditAction, Entry, Export, Filter, Format, Target, TargetKind};
+use daas_core::audit::{AuditAction, Entry, Filter, Format, Target, TargetKind};
 use daas_core::model::Timestamp;
-use daas_core::storage::{AuditQuery, Order, Store, Walk};
+use daas_core::storage::{AuditQuery, ExportWalk, Order, Store};
 use daas_core::{Error, chain};
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
@@ -104,24 +104,11 @@ async fn send(
     filter: Filter,
     sender: &mpsc::Sender<Bytes>,
 ) -> Result<(), Error> {
-    let unwritten = |error: std::io::Error| Error::Backend {
-        backend: "the audit log",
-        operation: "writing an export",
-        source: error.into(),
-    };
-    let mut export = Export::new(format, Vec::new()).map_err(unwritten)?;
-    let mut walk = Walk::new(filter);
-    loop {
-        let kept = walk.next(store).await?;
-        for (entry, hash) in &kept {
-            export.write(entry, hash).map_err(unwritten)?;
-        }
-        let piece = std::mem::take(export.out());
-        if !piece.is_empty() && sender.send(piece.into()).await.is_err() {
-            return Ok(());
-        }
-        if kept.is_empty() {
+    let mut export = ExportWalk::new(format, filter)?;
+    while let Some(piece) = export.next(store).await? {
+        if sender.send(piece.into()).await.is_err() {
             return Ok(());
         }
     }
+    Ok(())
 }

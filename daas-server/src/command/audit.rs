@@ -10,9 +10,9 @@ use clap::builder::TypedValueParser as _;
 use clap::{Args, Subcommand};
 use daas_core::access::By;
 use daas_core::audit::chain::{Verifier, hex, parse_hex};
-use daas_core::audit::{AuditAction, Export, Filter, Format, Target, TargetKind};
+use daas_core::audit::{AuditAction, Filter, Format, Target, TargetKind};
 use daas_core::model::Timestamp;
-use daas_core::storage::{AuditLog as _, Sqlite, Walk};
+use daas_core::storage::{AuditLog as _, ExportWalk, Sqlite, Walk};
 
 use super::CommandError;
 
@@ -107,18 +107,11 @@ async fn export(store: &Sqlite, args: ExportArgs) -> Result<(), CommandError> {
         from: args.from,
         to: args.to,
     };
-    let mut export = Export::new(args.format, Vec::new())?;
-    let mut walk = Walk::new(filter);
-    loop {
-        let kept = walk.next(store).await?;
-        for (entry, hash) in &kept {
-            export.write(entry, hash)?;
-        }
-        out.write_all(&std::mem::take(export.out()))?;
-        if kept.is_empty() {
-            return Ok(out.flush()?);
-        }
+    let mut export = ExportWalk::new(args.format, filter)?;
+    while let Some(piece) = export.next(store).await? {
+        out.write_all(&piece)?;
     }
+    Ok(out.flush()?)
 }
 
 /// For its owner only, as it tells who did what.
