@@ -92,7 +92,7 @@ async fn run(password: Secret<String>, tunnels: Handle) -> Result<(), Box<dyn Er
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     let mut told = signal(SignalKind::terminate())?;
-    let told = async move { drop(told.recv().await) };
+    let told = async move { told.recv().await.unwrap_or_default() };
     serve(listener, services, Limits::default(), told).await?;
     Ok(())
 }
