@@ -17,8 +17,9 @@ describe('passwords', () => {
   it.each([
     ['1234567', '1234567', 'short'],
     ['12345678', '12345678', null],
-    // Four letters, but eight bytes: as the server counts.
-    ['öööö', 'öööö', null],
+    // Characters and not bytes or halves of surrogates: as the server counts.
+    ['ööööööö', 'ööööööö', 'short'],
+    ['😀'.repeat(1024), '😀'.repeat(1024), null],
     ['x'.repeat(1025), 'x'.repeat(1025), 'long'],
     ['12345678', '12345679', 'different'],
     ['12345678 ', '12345678', 'different'],
