@@ -6,9 +6,9 @@
 //! ```
 //!
 //! It listens on a free port of this machine, says which, and keeps all in a folder that is
-//! gone with it. The administrator is `admin`, with the password in `DAAS_ADMIN_PASSWORD`.
-//! Requests are not limited, and `X-Forwarded-For` is believed, so that a tool can come from
-//! as many addresses as it likes.
+//! gone with it; SIGTERM ends it. The administrator is `admin`, with the password in
+//! `DAAS_ADMIN_PASSWORD`. Requests are not limited, and `X-Forwarded-For` is believed, so that
+//! a tool can come from as many addresses as it likes.
 
 #![forbid(unsafe_code)]
 
@@ -26,9 +26,10 @@ use daas_core::model::{Quota, Role, Timestamp};
 use daas_core::storage::{Sqlite, Store};
 use daas_server::tunnel::Registry;
 use daas_server::{Limits, OpenTunnels, Parts, Services, Settings, serve, threads};
-use tokio::io::{AsyncReadExt as _, duplex, sink, split};
+use tokio::io::{duplex, sink, split};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[allow(
     dead_code,
@@ -90,14 +91,10 @@ async fn run(password: Secret<String>, tunnels: Handle) -> Result<(), Box<dyn Er
     services.start();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
-    serve(listener, services, Limits::default(), input_ends()).await?;
+    let mut told = signal(SignalKind::terminate())?;
+    let told = async move { told.recv().await.unwrap_or_default() };
+    serve(listener, services, Limits::default(), told).await?;
     Ok(())
-}
-
-/// Whoever started it ends it, also by its own end.
-async fn input_ends() {
-    let mut input = tokio::io::stdin();
-    while input.read(&mut [0; 64]).await.is_ok_and(|read| read > 0) {}
 }
 
 async fn fill(

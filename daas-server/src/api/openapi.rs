@@ -18,13 +18,14 @@ const PATHS: &str = include_str!("openapi/paths.json");
 const COMPONENTS: &str = include_str!("openapi/components.json");
 
 const ABOUT: &str = "Errors are problem documents (RFC 9457). Every address takes HEAD where \
-    it takes GET, and answers other methods with 405. What is no HTTP, or has too long a head, \
-    is answered without a body and the connection ends (400, 414, 431).";
+    it takes GET, and answers other methods with 405. What is no HTTP is answered with 400 and \
+    without a body, and the connection ends.";
 
 /// Names of answers that several policies give.
 const BAD_REQUEST: (StatusCode, &str) = (StatusCode::BAD_REQUEST, "BadRequest");
 const UNAUTHORIZED: (StatusCode, &str) = (StatusCode::UNAUTHORIZED, "Unauthorized");
 const FORBIDDEN: (StatusCode, &str) = (StatusCode::FORBIDDEN, "Forbidden");
+const TOO_LONG: (StatusCode, &str) = (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "TooLong");
 const TOO_MANY: (StatusCode, &str) = (StatusCode::TOO_MANY_REQUESTS, "TooMany");
 const INTERNAL: (StatusCode, &str) = (StatusCode::INTERNAL_SERVER_ERROR, "Internal");
 const UNAVAILABLE: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "Unavailable");
@@ -99,20 +100,12 @@ fn security(route: RouteInfo) -> Value {
 
 /// What a route may answer whatever its handler does.
 fn answers(route: RouteInfo, takes_body: bool) -> Vec<(StatusCode, &'static str)> {
-    let mut answers = match route.policy {
-        "public" => vec![BAD_REQUEST, TOO_MANY, INTERNAL],
-        "public_unsafe" | "monitoring" => {
-            vec![BAD_REQUEST, FORBIDDEN, TOO_MANY, INTERNAL, UNAVAILABLE]
-        }
-        _ => vec![
-            BAD_REQUEST,
-            UNAUTHORIZED,
-            FORBIDDEN,
-            TOO_MANY,
-            INTERNAL,
-            UNAVAILABLE,
-        ],
-    };
+    let mut answers = vec![BAD_REQUEST, TOO_MANY, TOO_LONG, INTERNAL];
+    match route.policy {
+        "public" => {}
+        "public_unsafe" | "monitoring" => answers.extend([FORBIDDEN, UNAVAILABLE]),
+        _ => answers.extend([UNAUTHORIZED, FORBIDDEN, UNAVAILABLE]),
+    }
     if route.path.contains("{id}") {
         answers.push((StatusCode::NOT_FOUND, "NotFound"));
     }

@@ -166,6 +166,35 @@ pub(super) struct Rules {
     pub(super) items: Vec<Rule>,
 }
 
+/// A whole number, however it is written: JSON has one kind of numbers, and some programs write
+/// 25 as `25.0`.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "serde_json::Number")]
+pub(super) struct Whole(u32);
+
+impl TryFrom<serde_json::Number> for Whole {
+    type Error = &'static str;
+
+    fn try_from(number: serde_json::Number) -> Result<Self, Self::Error> {
+        let written = number
+            .as_u64()
+            .and_then(|number| u32::try_from(number).ok());
+        let whole = written.or_else(|| {
+            let number = number.as_f64()?;
+            let fits = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
+            fits.then_some(number as u32)
+        });
+        let what = "must be a whole number between 0 and 4294967295";
+        whole.map(Self).ok_or(what)
+    }
+}
+
+impl From<Whole> for u32 {
+    fn from(Whole(number): Whole) -> Self {
+        number
+    }
+}
+
 /// The quota in the body of a request. All limits have to be there, so that none is lifted
 /// by forgetting it.
 pub(super) async fn quota_in(call: Call) -> Result<Quota, Problem> {
@@ -173,27 +202,27 @@ pub(super) async fn quota_in(call: Call) -> Result<Quota, Problem> {
     #[serde(deny_unknown_fields)]
     struct All {
         #[serde(deserialize_with = "present")]
-        instances: Option<u32>,
+        instances: Option<Whole>,
         #[serde(deserialize_with = "present")]
-        cpu_millis: Option<u32>,
+        cpu_millis: Option<Whole>,
         #[serde(deserialize_with = "present")]
-        memory_mib: Option<u32>,
+        memory_mib: Option<Whole>,
         #[serde(deserialize_with = "present")]
-        disk_mib: Option<u32>,
+        disk_mib: Option<Whole>,
         #[serde(deserialize_with = "present")]
-        hours_week: Option<u32>,
+        hours_week: Option<Whole>,
     }
     /// A field with a function of its own must be there, also where it may be null.
-    fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Whole>, D::Error> {
         Option::deserialize(from)
     }
     let all: All = call.json(JSON_MAX).await?;
     Ok(Quota {
-        instances: all.instances,
-        cpu_millis: all.cpu_millis,
-        memory_mib: all.memory_mib,
-        disk_mib: all.disk_mib,
-        hours_week: all.hours_week,
+        instances: all.instances.map(u32::from),
+        cpu_millis: all.cpu_millis.map(u32::from),
+        memory_mib: all.memory_mib.map(u32::from),
+        disk_mib: all.disk_mib.map(u32::from),
+        hours_week: all.hours_week.map(u32::from),
     })
 }
 

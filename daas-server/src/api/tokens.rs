@@ -6,7 +6,7 @@ use hyper::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::JSON_MAX;
-use super::people::{TokenView, id, nothing};
+use super::people::{TokenView, Whole, id, nothing};
 use super::view::PageView;
 use crate::http::{Body, Call, Problem, json};
 
@@ -24,7 +24,7 @@ pub(super) async fn list(call: Call, who: LoggedIn) -> Result<Response<Body>, Pr
 struct Make {
     name: String,
     scopes: Vec<Scope>,
-    expires_in_days: u32,
+    expires_in_days: Whole,
 }
 
 #[derive(Serialize)]
@@ -45,7 +45,7 @@ pub(super) async fn make(call: Call, who: LoggedIn) -> Result<Response<Body>, Pr
     let (by, owner, now) = (who.caller.by(), &who.caller.user, Timestamp::now());
     let made = services
         .access
-        .make_token(&by, owner, &name, scopes, days, now);
+        .make_token(&by, owner, &name, scopes, days.into(), now);
     let (token, kept) = made.await?;
     let made = Made {
         token: format!("{TOKEN_PREFIX}{}", token.expose()),

@@ -212,6 +212,35 @@ async fn parameters_that_say_nothing_are_refused() {
 }
 
 #[tokio::test]
+async fn whole_numbers_may_be_written_as_others() {
+    let server = Server::start().await;
+    let admin = server.log_in("admin").await;
+    let path = format!("/api/v1/apps/{}/quota", server.apps[0]);
+    let quota = |number: &str| {
+        let rest = r#""cpu_millis": null, "memory_mib": null, "disk_mib": 0, "hours_week": 1"#;
+        Some(format!("{{\"instances\": {number}, {rest}}}"))
+    };
+    for (number, expected) in [
+        ("25", 25),
+        ("25.0", 25),
+        ("2.5e1", 25),
+        ("4294967295.0", u32::MAX),
+    ] {
+        let answer = admin.send("PUT", &path, quota(number)).await;
+        assert_eq!(answer.status, 200, "{number} {answer:?}");
+        assert_eq!(answer.json()["instances"], expected, "{number}");
+    }
+    for number in ["2.5", "-1", "-1.0", "4294967296", "1e300", "\"25\"", "true"] {
+        let answer = admin.send("PUT", &path, quota(number)).await;
+        answer.problem(422);
+        assert_eq!(answer.json()["errors"][0]["field"], "instances", "{number}");
+    }
+    let body = json!({"name": "ci", "scopes": ["apps_read"], "expires_in_days": 30.0});
+    let answer = admin.post("/api/v1/tokens", &body).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+}
+
+#[tokio::test]
 async fn ids_in_bodies_have_the_form_of_those_in_paths() {
     let server = Server::start().await;
     let admin = server.log_in("admin").await;

@@ -83,7 +83,8 @@ async fn every_operation_is_whole() {
         for (status, response) in operation["responses"].as_object().unwrap() {
             let response = found(&document, response);
             assert!(response["description"].is_string(), "{place} {status}");
-            if status.starts_with('4') {
+            // That is said before there is a request.
+            if status.starts_with('4') && status != "431" {
                 let content = &response["content"]["application/problem+json"];
                 assert!(content.is_object(), "{place} {status}");
             }
