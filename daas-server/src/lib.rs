@@ -17,6 +17,7 @@ mod open_tunnels;
 mod page;
 mod run;
 mod services;
+mod sign_on;
 mod steps;
 pub mod threads;
 pub mod tls;
@@ -33,4 +34,5 @@ pub use http::{
 pub use open_tunnels::OpenTunnels;
 pub use run::{RunError, run, run_check};
 pub use services::{Parts, Services, Settings};
+pub use sign_on::{SignOn, SignOnFault};
 pub use tunnels::{NoTunnels, Tunnels};

@@ -28,7 +28,7 @@ use daas_core::model::{Endpoint, InstanceId, Protocol, Quota, Role, Timestamp, U
 use daas_core::storage::{Sqlite, Store};
 use daas_server::tunnel::{About, Registry, Tunnel, parse_display, spawn_tunnel};
 use daas_server::websocket::{Origins, accept};
-use daas_server::{Body, Limits, Parts, Problem, Services, Settings, Tunnels, threads};
+use daas_server::{Body, Limits, Parts, Problem, Services, Settings, SignOn, Tunnels, threads};
 use hyper::body::Incoming;
 use hyper::header::ORIGIN;
 use hyper::{Request, Response, StatusCode};
@@ -87,6 +87,7 @@ async fn serve(guacd: SocketAddr, runtime: Handle) -> Result<()> {
         ..LifecycleConfig::default()
     };
     let services = Services::new(Parts {
+        sign_on: SignOn::default(),
         access: Access::new(store.clone(), passwords, AccessConfig::default()),
         lifecycle: Lifecycle::new(store.clone(), hypervisor.clone(), lifecycle),
         tunnels: Arc::new(OneGuacd {

@@ -24,7 +24,7 @@ use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{AppId, Quota, Role, Session, SessionId, Timestamp, User};
 use daas_core::storage::{Sqlite, Store};
 use daas_server::tunnel::Registry;
-use daas_server::{Limits, NoTunnels, OpenTunnels, Parts, Services, Settings, Tunnels};
+use daas_server::{Limits, NoTunnels, OpenTunnels, Parts, Services, Settings, SignOn, Tunnels};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, oneshot};
@@ -61,6 +61,7 @@ pub struct Options {
     pub lifecycle: LifecycleConfig,
     pub access: AccessConfig,
     pub tunnels: Arc<dyn Tunnels>,
+    pub sign_on: SignOn,
     /// Where guacd is; then tunnels are those of a real server.
     pub guacd: Option<String>,
 }
@@ -85,6 +86,7 @@ impl Default for Options {
             },
             access: AccessConfig::default(),
             tunnels: Arc::new(NoTunnels::default()),
+            sign_on: SignOn::default(),
             guacd: None,
         }
     }
@@ -146,6 +148,7 @@ impl Server {
             }
         };
         let services = Services::new(Parts {
+            sign_on: options.sign_on,
             store: store.clone(),
             hypervisor: fake.clone(),
             gateway,
