@@ -1,5 +1,7 @@
 //! As much of a browser as the forms of an OpenID provider need: cookies, redirects, forms.
 
+#![allow(dead_code, reason = "not every test uses all of it")]
+
 use std::time::Duration;
 
 use ureq::Agent;

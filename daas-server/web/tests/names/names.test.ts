@@ -4,7 +4,7 @@ import { ARGUMENTS, EXECUTABLE } from '../e2e/chromium.mjs';
 import { noScriptRuns, PAYLOADS, unescaped, type Noticed, type Target } from '../e2e/xss';
 import { others } from './screens';
 import { APPS, PASSWORD, seed, type Stored } from './seed';
-import { ADMIN, Server } from './server';
+import { ADMIN, Server } from '../server';
 
 let browser: Browser;
 let server: Server;
@@ -13,7 +13,7 @@ let target: Target;
 
 beforeAll(async () => {
   browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS });
-  server = await Server.start(APPS);
+  server = await Server.start({ apps: APPS });
   stored = await seed(server.url);
   const named = stored.named.map((name) => ({ name, password: PASSWORD }));
   target = { url: server.url, admin: ADMIN, named, seeded: stored };

@@ -1,8 +1,8 @@
 /** Puts the payloads into everything of a server that has a name. */
 
 import { PAYLOADS, type Seeded } from '../e2e/xss';
-import { Client, type Answer, type Json } from './client';
-import type { App } from './server';
+import { Client, type Answer, type Json } from '../client';
+import type { App } from '../server';
 
 /** Characters that no name of a user, group or token may have: those that cannot be seen. */
 const HIDDEN = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu;

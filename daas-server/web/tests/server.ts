@@ -16,18 +16,28 @@ export interface App {
   readonly description: string;
 }
 
+/** What differs from server to server. */
+export interface Options {
+  /** Without any, the catalogue is the usual one. */
+  readonly apps?: readonly App[];
+  /** Where to listen on loopback; without, wherever there is room. */
+  readonly port?: number;
+  /** More of the configuration. */
+  readonly more?: string;
+}
+
 /** A basic string of TOML. It knows the escapes of JSON; one more character has to be escaped. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return JSON.stringify(text).replaceAll('\u007f', '\\u007f');
 }
 
-function config(folder: string, apps: readonly App[]): string {
+function config(folder: string, { apps = [], port = 0, more = '' }: Options): string {
   const catalogue = apps.map(({ slug, name, description }) =>
     ['[[catalogue.apps]]', `slug = ${quoted(slug)}`, `name = ${quoted(name)}`, `description = ${quoted(description)}`, 'image = "none/of-these"'].join('\n'),
   );
   return [
     '[server]',
-    'listen = "127.0.0.1:0"',
+    `listen = "127.0.0.1:${port}"`,
     '[storage]',
     `path = ${quoted(join(folder, 'data', 'daas.sqlite3'))}`,
     '[docker]',
@@ -37,13 +47,14 @@ function config(folder: string, apps: readonly App[]): string {
     'requests_per_second_per_address = 0',
     'requests_per_second_per_account = 0',
     ...catalogue,
+    more,
     '',
   ].join('\n');
 }
 
 function program(): string {
   const path = process.env['DAAS_SERVER'];
-  if (!path) throw new Error('DAAS_SERVER is not set; scripts/test "names as scripts" sets it');
+  if (!path) throw new Error('DAAS_SERVER is not set; scripts/test sets it');
   return path;
 }
 
@@ -54,10 +65,10 @@ export class Server {
     private readonly child: ChildProcess,
   ) {}
 
-  static async start(apps: readonly App[]): Promise<Server> {
-    const folder = mkdtempSync(join(tmpdir(), 'daas-names-'));
+  static async start(options: Options): Promise<Server> {
+    const folder = mkdtempSync(join(tmpdir(), 'daas-'));
     const file = join(folder, 'daas.toml');
-    writeFileSync(file, config(folder, apps));
+    writeFileSync(file, config(folder, options));
     const others = Object.entries(process.env).filter(([name]) => !name.startsWith('DAAS_'));
     const child = spawn(program(), ['serve', '--config', file], {
       cwd: folder,
