@@ -84,7 +84,7 @@ async fn run(password: Secret<String>, tunnels: Handle) -> Result<(), Box<dyn Er
     let folder = tempfile::tempdir()?;
     let (db, keys) = (folder.path().join("db"), folder.path().join("keys"));
     let store: Arc<dyn Store> = Arc::new(Sqlite::open(&db, &keys).await?);
-    let passwords = Passwords::new().await?;
+    let passwords = Passwords::new()?;
     let access = Access::new(store.clone(), passwords, AccessConfig::default());
     fill(&*store, &access, password).await?;
     let services = assemble(store, access, tunnels)?;

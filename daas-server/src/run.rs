@@ -164,7 +164,7 @@ async fn assemble(
     tunnel_runtime: Handle,
 ) -> Result<Arc<Services>, RunError> {
     let store: Arc<dyn Store> = Arc::new(open_store(config).await?);
-    let passwords = Passwords::new().await?;
+    let passwords = Passwords::new()?;
     let access = Access::new(store.clone(), passwords, config.access);
     let (access, sign_on) = add_places(config, access).await?;
     add_first_user(&*store, &access, admin_password).await?;

@@ -74,7 +74,7 @@ async fn serve(guacd: SocketAddr, runtime: Handle) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let store: Arc<dyn Store> =
         Arc::new(Sqlite::open(&folder.path().join("db"), &folder.path().join("keys")).await?);
-    let passwords = Passwords::new().await?;
+    let passwords = Passwords::new()?;
     fill(&*store, &passwords).await?;
     let hypervisor = Arc::new(fake::Fake::with_images(IMAGES));
     let gateway: Arc<dyn Gateway> = Arc::new(Guacd::new(GuacdConfig::new(vec![guacd.to_string()])));

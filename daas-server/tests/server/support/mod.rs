@@ -119,7 +119,7 @@ impl Server {
     pub async fn start_with(options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(open(folder.path()).await);
-        let passwords = Passwords::new().await.unwrap();
+        let passwords = Passwords::new().unwrap();
         for name in ["alice", "bob"] {
             add_user(&*store, &passwords, name, Role::User).await;
         }
