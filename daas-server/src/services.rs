@@ -237,9 +237,23 @@ impl Services {
             for session in self.tunnels.sessions() {
                 self.keep_session(session, now).await;
             }
+            self.stop_out_of_time(now).await;
             if let Err(error) = self.store.remove_expired(now).await {
                 tracing::warn!(error = chain(&error), "what expired was not removed");
             }
+        }
+    }
+
+    /// Stops what runs though the hours of its owner are used up, and tells who looks at it.
+    pub async fn stop_out_of_time(&self, now: Timestamp) {
+        match self.lifecycle.stop_out_of_time(now).await {
+            Ok(stopped) => {
+                for instance in stopped {
+                    tracing::info!(instance = %instance.id, "stopped, as it is out of time");
+                    self.tunnels.end_out_of_time(instance.id);
+                }
+            }
+            Err(error) => tracing::warn!(error = chain(&error), "quotas of hours were not kept"),
         }
     }
 

@@ -63,6 +63,12 @@ pub trait Tunnels: Send + Sync + 'static {
         self.registry().close(which, StopReason::InstanceStopped);
     }
 
+    /// Ends those of an instance, as the hours of its owner are used up.
+    fn end_out_of_time(&self, instance: InstanceId) {
+        let which = Which::Instance(instance);
+        self.registry().close(which, StopReason::OutOfTime);
+    }
+
     /// Tells all viewers that the server ends, and ends them; within a few seconds.
     async fn stop(&self) {
         self.registry().close(Which::All, StopReason::ShuttingDown);

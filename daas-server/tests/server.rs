@@ -21,8 +21,12 @@ mod connections;
 mod doors;
 #[path = "server/errors.rs"]
 mod errors;
+#[path = "server/headers.rs"]
+mod headers;
 #[path = "server/instances.rs"]
 mod instances;
+#[path = "server/limits.rs"]
+mod limits;
 #[path = "server/matrix.rs"]
 mod matrix;
 #[path = "server/monitoring.rs"]
@@ -35,5 +39,7 @@ mod page;
 mod policies;
 #[path = "server/sessions.rs"]
 mod sessions;
+#[path = "server/tls.rs"]
+mod tls;
 #[path = "server/tunnels.rs"]
 mod tunnels;

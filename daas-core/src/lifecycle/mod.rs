@@ -171,6 +171,20 @@ impl Lifecycle {
         Ok(instance)
     }
 
+    /// Stops what runs though the hours of its owner are used up, and answers what that was.
+    ///
+    /// # Errors
+    /// Where the storage does not answer; then it has to be done again.
+    pub async fn stop_out_of_time(&self, now: Timestamp) -> Result<Vec<Instance>> {
+        let (store, general) = (&self.shared.store, self.shared.config.quota);
+        let stopped = store.stop_out_of_time(general, now).await?;
+        for instance in &stopped {
+            self.publish(instance, None);
+            self.carry_out_later(instance.clone());
+        }
+        Ok(stopped)
+    }
+
     fn publish(&self, instance: &Instance, step: Option<Step>) {
         let event = Event {
             instance: instance.clone(),

@@ -166,7 +166,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// Why an instance failed.
+/// Why an instance failed, or was stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureReason {
     /// What was being done.
@@ -197,7 +197,7 @@ pub struct Instance {
     pub state: InstanceState,
     /// Grows by one with each change of the row; who read an older one must not write.
     pub revision: i64,
-    /// Why it failed, where it did.
+    /// Why it failed, where it did, or why it was stopped without anybody's wanting it.
     pub failure: Option<FailureReason>,
     /// Where the desktop listens, once that is known.
     pub endpoint: Option<Endpoint>,

@@ -67,6 +67,8 @@ pub enum StopReason {
     TakenOver,
     /// Nobody used it for too long.
     Idle,
+    /// The hours that the desktops of the person may run are used up.
+    OutOfTime,
 }
 
 /// Why a message of a browser was refused.
@@ -163,7 +165,9 @@ impl StopReason {
     #[must_use]
     pub const fn status(self) -> Status {
         match self {
-            Self::InstanceStopped | Self::LoggedOut | Self::ShuttingDown => Status::SessionClosed,
+            Self::InstanceStopped | Self::LoggedOut | Self::ShuttingDown | Self::OutOfTime => {
+                Status::SessionClosed
+            }
             Self::Revoked => Status::ClientUnauthorized,
             Self::TakenOver => Status::SessionConflict,
             Self::Idle => Status::SessionTimeout,
@@ -180,6 +184,7 @@ impl StopReason {
             Self::ShuttingDown => "The server is being restarted.",
             Self::TakenOver => "The desktop was opened in another window.",
             Self::Idle => "The desktop was not used for a long time.",
+            Self::OutOfTime => "The desktop was stopped, as its hours for this week are used up.",
         }
     }
 }
@@ -193,6 +198,7 @@ impl fmt::Display for StopReason {
             Self::ShuttingDown => "server shuts down",
             Self::TakenOver => "taken over by another session",
             Self::Idle => "not used for too long",
+            Self::OutOfTime => "hours used up",
         })
     }
 }

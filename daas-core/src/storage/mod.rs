@@ -77,7 +77,7 @@ pub trait Store: People + Sessions + AuditLog {
     async fn ownerless_instances(&self) -> Result<Vec<InstanceId>>;
     /// Writes the intent to do something, if the state allows it (else `Conflict`), and
     /// answers the row with it. Starting what was stopped needs to be within all quotas of
-    /// its owner; else `Exhausted`.
+    /// its owner, and going on with what is frozen within those of hours; else `Exhausted`.
     async fn begin(
         &self,
         id: InstanceId,
@@ -85,6 +85,10 @@ pub trait Store: People + Sessions + AuditLog {
         general: Quota,
         now: Timestamp,
     ) -> Result<Instance>;
+    /// Writes the intent to stop all that runs though the hours of its owner are used up, in
+    /// all or with that application. Each row gets the reason in words as its failure, which
+    /// stays when it is stopped, and the audit log an entry. Answers the rows.
+    async fn stop_out_of_time(&self, general: Quota, now: Timestamp) -> Result<Vec<Instance>>;
     /// Writes what became of an action, if the row is still at the revision that
     /// [`begin`](Self::begin) answered (else `Conflict`), and answers the new row.
     async fn finish(

@@ -4,7 +4,9 @@ use super::support::{Fixture, NO_LIMIT, T0, app, entry, fixture, group, instance
 use super::{at, done, two};
 use daas_core::Error;
 use daas_core::audit::AuditAction as A;
-use daas_core::model::{Action, AppId, InstanceId, Quota, Resources, Timestamp, UserId};
+use daas_core::model::{
+    Action, AppId, FailureReason, InstanceId, InstanceState, Quota, Resources, Timestamp, UserId,
+};
 use daas_core::storage::{Outcome, QuotaOf};
 use tokio::task::JoinSet;
 
@@ -175,6 +177,141 @@ async fn no_hours_left_no_start() {
         assert!(matches!(another.await, Err(Error::Exhausted { .. })));
     }
     start(7 * DAY + 1).await.unwrap();
+}
+
+/// The hours of a quota.
+fn hours(hours: u32) -> Quota {
+    Quota {
+        hours_week: Some(hours),
+        ..NO_LIMIT
+    }
+}
+
+impl Fixture {
+    /// An instance that runs since a moment.
+    async fn run(&self, owner: UserId, app: AppId, since: i64) -> InstanceId {
+        let new = instance(owner, app, at(since));
+        let id = new.id;
+        self.store.add_instance(new, NO_LIMIT).await.unwrap();
+        self.go(id, Action::Start, at(since)).await;
+        id
+    }
+
+    /// What is stopped at a moment, as it is out of time.
+    async fn stopped(&self, general: Quota, ms: i64) -> Vec<InstanceId> {
+        let stopped = self.store.stop_out_of_time(general, at(ms)).await.unwrap();
+        for row in &stopped {
+            assert_eq!(row.state, InstanceState::Stopping);
+            assert_eq!(row.changed_at, at(ms));
+        }
+        stopped.into_iter().map(|row| row.id).collect()
+    }
+}
+
+#[tokio::test]
+async fn what_runs_out_of_time_is_stopped_and_says_why() {
+    let f = fixture().await;
+    f.limit(QuotaOf::User(f.owner), hours(2)).await;
+    let (one, other) = (
+        f.run(f.owner, f.app, 0).await,
+        f.run(f.owner, f.app, 0).await,
+    );
+    let before = f.audit().await.len();
+    // Two of them use two hours in one.
+    assert_eq!(f.stopped(NO_LIMIT, HOUR - 1).await, []);
+    assert_eq!(f.audit().await.len(), before);
+    let mut stopped = f.stopped(NO_LIMIT, HOUR).await;
+    stopped.sort_unstable();
+    let mut both = [one, other];
+    both.sort_unstable();
+    assert_eq!(stopped, both);
+    // Once is enough.
+    assert_eq!(f.stopped(NO_LIMIT, HOUR).await, []);
+    let words = "your desktops may run 2 hours in seven days, and that is used up";
+    let told = Some(FailureReason {
+        action: Action::Stop,
+        text: format!("The desktop was stopped: {words}."),
+    });
+    let row = f.store.instance(one).await.unwrap();
+    assert_eq!(row.failure, told);
+    let (outcome, revision) = (Outcome::Done { endpoint: None }, row.revision);
+    let finish = f.store.finish(one, revision, outcome, at(HOUR + 1));
+    let row = finish.await.unwrap();
+    assert_eq!((row.state, &row.failure), (InstanceState::Stopped, &told));
+    let last = f.store.transitions(one).await.unwrap().pop().unwrap();
+    assert_eq!((last.state, last.failure), (InstanceState::Stopped, told));
+    for entry in &f.audit().await[before..] {
+        assert_eq!((entry.action, entry.at), (A::InstanceStop, at(HOUR)));
+        assert_eq!(entry.actor.name.as_str(), "system");
+        let after = entry.after.as_ref().unwrap().text();
+        assert_eq!(after, format!(r#"{{"reason":"{words}"}}"#));
+    }
+    assert_eq!(f.audit().await.len(), before + 2);
+    let start = |ms| f.store.begin(one, Action::Start, NO_LIMIT, at(ms));
+    let refused = start(HOUR + 2).await;
+    assert!(
+        matches!(refused, Err(Error::Exhausted { .. })),
+        "{refused:?}"
+    );
+    // With time again it starts, and what was is forgotten.
+    assert_eq!(start(7 * DAY + HOUR).await.unwrap().failure, None);
+}
+
+#[tokio::test]
+async fn time_runs_out_by_any_quota_and_for_whom_it_is() {
+    let f = fixture().await;
+    let other_app = f.store.put_app(app("other")).await.unwrap();
+    let other = f.add(user("other")).await;
+    let mine = f.run(f.owner, f.app, 0).await;
+    let mine_too = f.run(f.owner, other_app, 0).await;
+    let theirs = f.run(other, f.app, HOUR).await;
+    assert_eq!(f.stopped(NO_LIMIT, DAY).await, [], "no quota, no end");
+    // Of the application: each person has their own hours.
+    f.limit(QuotaOf::App(f.app), hours(3)).await;
+    assert_eq!(f.stopped(NO_LIMIT, 3 * HOUR).await, [mine]);
+    let row = f.store.instance(mine).await.unwrap();
+    let text = row.failure.unwrap().text;
+    assert!(text.contains("of this application"), "{text}");
+    assert_eq!(f.stopped(NO_LIMIT, 4 * HOUR).await, [theirs]);
+    // Of a group, and only for who is in it.
+    let theirs = f.run(other, other_app, 4 * HOUR).await;
+    let group = f.add_group(group("group", &[])).await;
+    f.limit(QuotaOf::Group(group), hours(4)).await;
+    assert_eq!(f.stopped(NO_LIMIT, 5 * HOUR).await, []);
+    let put = f
+        .store
+        .set_members(group, vec![other], entry(A::GroupChange));
+    put.await.unwrap();
+    assert_eq!(f.stopped(NO_LIMIT, 5 * HOUR).await, [theirs]);
+    // The general one, where nothing else is said.
+    assert_eq!(f.stopped(hours(9), 5 * HOUR).await, [], "3 + 5 hours");
+    assert_eq!(f.stopped(hours(9), 6 * HOUR).await, [mine_too]);
+}
+
+#[tokio::test]
+async fn what_is_frozen_stays_so_without_hours() {
+    let f = fixture().await;
+    let id = f.run(f.owner, f.app, 0).await;
+    f.go(id, Action::Suspend, at(2 * HOUR)).await;
+    assert_eq!(f.stopped(hours(2), DAY).await, [], "it uses no time");
+    let resume = |ms| f.store.begin(id, Action::Resume, hours(2), at(ms));
+    let refused = resume(DAY).await;
+    assert!(
+        matches!(refused, Err(Error::Exhausted { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(
+        f.store.instance(id).await.unwrap().state,
+        InstanceState::Suspended
+    );
+    // A limit that is no longer kept otherwise does not keep it frozen.
+    let few = Quota {
+        instances: Some(0),
+        memory_mib: Some(0),
+        ..hours(2)
+    };
+    let resumed = f.store.begin(id, Action::Resume, few, at(7 * DAY + 1));
+    resumed.await.unwrap();
 }
 
 #[tokio::test]

@@ -202,6 +202,23 @@ mod tests {
     }
 
     #[test]
+    fn a_million_addresses_take_no_more_room_than_one() {
+        let limiter = Limiter::new(Rate {
+            per_second: 1,
+            burst: 100,
+        });
+        let (flooder, room) = (NAME, SETS * WAYS);
+        assert_eq!(taken(&limiter, flooder, START), 100);
+        for address in 0..1_000_000_u32 {
+            let address = IpAddr::from((u128::from(address) << 64).to_be_bytes());
+            assert_eq!(limiter.take(network(address), START), Ok(()));
+        }
+        assert_eq!(taken(&limiter, flooder, START), 0);
+        let places = limiter.places.lock().map(|places| places.capacity());
+        assert_eq!(places.ok(), Some(room));
+    }
+
+    #[test]
     fn times_that_go_back_or_to_the_end_do_no_harm() {
         let limiter = limiter(1, 2);
         assert_eq!(taken(&limiter, NAME, START), 2);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Request, Response, StatusCode};
 
-use super::Body;
+use super::{Body, headers};
 use crate::config::Origin;
 
 /// Leads to one origin, whatever a request says of its host: that could be anybody's.
@@ -33,6 +33,8 @@ impl Redirect {
         if let Ok(location) = location {
             response.headers_mut().insert(LOCATION, location);
         }
+        // Whoever reads this without TLS must not be told to want it (RFC 6797, section 7.2).
+        headers::secure(&mut response, false);
         response
     }
 }

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use daas_core::access::{AccessConfig, By, TOKEN_PREFIX, Token};
-use daas_core::model::{Role, Scope, Timestamp, User};
+use daas_core::audit::{AuditAction, Target, TargetKind};
+use daas_core::model::{Quota, Role, Scope, Timestamp, User};
+use daas_core::storage::QuotaOf;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -333,6 +335,78 @@ async fn doors_shut() {
     is_shut("stopped by an operator", async |house, _| {
         let operator = house.server.log_in("operator").await;
         done(&operator, "POST", &format!("{}/stop", house.instance)).await;
+    })
+    .await;
+}
+
+/// Whose hours are used up is told so, by the tunnel and by the instance.
+#[tokio::test]
+async fn a_desktop_out_of_time_ends_in_words() {
+    let house = House::new().await;
+    let admin = house.server.log_in("admin").await;
+    let ticket = house.ticket(&house.client).await;
+    let (mut socket, _peer) = house.enter(&house.client, &ticket).await;
+    let stop = || house.server.services.stop_out_of_time(Timestamp::now());
+    stop().await;
+    let shown = house.client.get(&house.instance).await.json();
+    assert_eq!(shown["state"], "running", "there is no quota");
+    let quota = json!({"instances": null, "cpu_millis": null, "memory_mib": null,
+                       "disk_mib": null, "hours_week": 0});
+    let path = format!("/api/v1/users/{}/quota", house.owner.id);
+    let set = admin.send("PUT", &path, Some(quota.to_string())).await;
+    assert_eq!(set.status, 200, "{set:?}");
+    stop().await;
+    let told = loop {
+        let frame = socket.next().await;
+        if frame.first == 0x81 && frame.text().starts_with("5.error,") {
+            break frame.text().to_owned();
+        }
+    };
+    assert!(told.contains("hours for this week are used up"), "{told}");
+    assert!(told.contains(",3.523;"), "{told}");
+    let shown = until(async || {
+        let shown = house.client.get(&house.instance).await.json();
+        (shown["state"] == "stopped").then_some(shown)
+    })
+    .await;
+    let why = "your desktops may run 0 hours in seven days, and that is used up";
+    let text = format!("The desktop was stopped: {why}.");
+    assert_eq!(shown["failure"], json!({"action": "stop", "text": text}));
+    let start = format!("{}/start", house.instance);
+    let detail = house.client.act(&start).await.problem(409);
+    assert!(detail.contains("0 hours in seven days"), "{detail}");
+    let log = admin.get("/api/v1/audit?action=instance.stop").await.json();
+    let entry = &log["items"][0];
+    assert_eq!(
+        (&entry["actor"], &entry["after"]["reason"]),
+        (&json!("system"), &json!(why))
+    );
+    assert_eq!(log["items"].as_array().map(Vec::len), Some(1));
+}
+
+/// Nobody has to ask for it.
+#[tokio::test]
+async fn time_runs_out_by_itself() {
+    let house = House::new().await;
+    let quota = Quota {
+        hours_week: Some(0),
+        ..Quota::default()
+    };
+    let (of, now) = (QuotaOf::User(house.owner.id), Timestamp::now());
+    let target = Target::new(TargetKind::User, house.owner.id, "owner");
+    let entry = By::system().did(AuditAction::QuotaChange, target, now);
+    house
+        .server
+        .store
+        .set_quota(of, quota, entry)
+        .await
+        .unwrap();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(60)).await;
+    tokio::time::resume();
+    until(async || {
+        let shown = house.client.get(&house.instance).await.json();
+        (shown["state"] == "stopped").then_some(())
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use daas_server::routes;
 use serde_json::json;
 
-use crate::support::{Options, PASSWORD, Server};
+use crate::support::{PASSWORD, Server};
 
 /// A path that leads to the route.
 fn path(pattern: &str) -> String {
@@ -129,33 +129,4 @@ async fn others_see_no_instance_of_mine() {
     assert_eq!(own["items"], json!([]));
     assert_eq!(admin.get(&here).await.status, 200);
     admin.act(&format!("{here}/tunnel")).await.problem(403);
-}
-
-#[tokio::test]
-async fn every_answer_carries_the_headers() {
-    let server = Server::start_with(Options::default()).await;
-    let client = server.log_in("alice").await;
-    let policy = "default-src 'self'; script-src 'self'; style-src 'self'; \
-                  img-src 'self' data: blob:; connect-src 'self'; media-src 'self' blob:; \
-                  worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; \
-                  form-action 'self'";
-    for path in [
-        "/",
-        "/nothing",
-        "/healthz",
-        "/api/v1/apps",
-        "/api/v1/nothing",
-    ] {
-        for client in [&client, &server.anonymous()] {
-            let answer = client.get(path).await;
-            assert_eq!(answer.header("content-security-policy"), policy);
-            assert_eq!(answer.header("x-content-type-options"), "nosniff");
-            assert_eq!(answer.header("referrer-policy"), "no-referrer");
-            assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin");
-            assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin");
-            if path.starts_with("/api") {
-                assert_eq!(answer.header("cache-control"), "no-store");
-            }
-        }
-    }
 }

@@ -20,7 +20,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 pub const ORIGIN: &str = "https://desktops.example";
@@ -104,8 +104,16 @@ pub fn head(path: &str) -> Vec<String> {
 
 /// Sends the head of a request, and reads that of the answer.
 pub async fn request(address: SocketAddr, lines: &[String]) -> (TcpStream, String) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
+    request_over(stream, lines).await
+}
+
+/// The same over a connection that is there.
+pub async fn request_over<S>(mut stream: S, lines: &[String]) -> (S, String)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let head = format!("{}\r\n\r\n", lines.join("\r\n"));
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
@@ -120,8 +128,8 @@ pub async fn request(address: SocketAddr, lines: &[String]) -> (TcpStream, Strin
 }
 
 /// A client that writes frames byte by byte.
-pub struct Client {
-    pub stream: TcpStream,
+pub struct Client<S = TcpStream> {
+    pub stream: S,
 }
 
 /// A frame of the server.
@@ -152,7 +160,9 @@ impl Client {
         assert!(answer.contains("sec-websocket-protocol: guacamole\r\n"));
         Self { stream }
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub async fn write(&mut self, bytes: &[u8]) {
         soon("write", self.stream.write_all(bytes)).await.unwrap();
     }

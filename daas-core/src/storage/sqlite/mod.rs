@@ -278,6 +278,14 @@ impl Store for Sqlite {
         .await
     }
 
+    async fn stop_out_of_time(&self, general: Quota, now: Timestamp) -> Result<Vec<Instance>> {
+        let keys = self.keys.clone();
+        self.write("stopping what is out of time", move |db| {
+            query::stop_out_of_time(db, &keys, general, now)
+        })
+        .await
+    }
+
     async fn finish(
         &self,
         id: InstanceId,

@@ -1,14 +1,18 @@
 //! The statements.
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use serde_json::json;
 
 use super::keyring::Keyring;
 use super::rows::{self, Text};
 use super::sealed::purpose;
 use super::{Fault, quotas};
+use crate::access::By;
+use crate::audit::{AuditAction, Details, Target, TargetKind};
 use crate::error::Error;
 use crate::model::{
-    Action, App, AppId, Instance, InstanceId, InstanceState, Quota, Timestamp, Usage, UserId,
+    Action, App, AppId, FailureReason, Instance, InstanceId, InstanceState, Quota, Timestamp,
+    Usage, UserId,
 };
 use crate::storage::{Outcome, Transition};
 
@@ -195,15 +199,53 @@ pub(super) fn begin(
     if action == Action::Start && before.state != InstanceState::Requested {
         quotas::check(db, &before, general, now, Usage::plus_started)?;
     }
+    // What is frozen keeps all but hours.
+    if action == Action::Resume {
+        quotas::check_hours(db, &before, general, now)?;
+    }
+    write_intent(db, id, intent, None, now)?;
+    instance(db, keys, id)
+}
+
+fn write_intent(
+    db: &Transaction<'_>,
+    id: InstanceId,
+    intent: InstanceState,
+    why: Option<FailureReason>,
+    now: Timestamp,
+) -> Answer<()> {
     change(
         db,
-        "UPDATE instances SET state = ?2, revision = revision + 1, failure = NULL,
-                              changed_at = ?3
+        "UPDATE instances SET state = ?2, revision = revision + 1, failure = ?3,
+                              changed_at = ?4
          WHERE id = ?1",
-        params![Text(id), Text(intent), now.0],
+        params![Text(id), Text(intent), why.map(Text), now.0],
     )?;
-    note_transition(db, id, now)?;
-    instance(db, keys, id)
+    note_transition(db, id, now)
+}
+
+pub(super) fn stop_out_of_time(
+    db: &Transaction<'_>,
+    keys: &Keyring,
+    general: Quota,
+    now: Timestamp,
+) -> Answer<Vec<Instance>> {
+    let mut stopped = Vec::new();
+    for (id, reason) in quotas::out_of_time(db, general, now)? {
+        let why = FailureReason {
+            action: Action::Stop,
+            text: format!("The desktop was stopped: {reason}."),
+        };
+        write_intent(db, id, InstanceState::Stopping, Some(why), now)?;
+        let row = instance(db, keys, id)?;
+        let name = app(db, row.app)?.name;
+        let target = Target::new(TargetKind::Instance, id, &name);
+        let mut entry = By::system().did(AuditAction::InstanceStop, target, now);
+        entry.after = Some(Details::of(&json!({ "reason": reason })));
+        super::audit_log::append(db, entry)?;
+        stopped.push(row);
+    }
+    Ok(stopped)
 }
 
 pub(super) fn finish(
@@ -223,8 +265,12 @@ pub(super) fn finish(
         }
     };
     let (state, failure, endpoint) = match outcome {
-        Outcome::Done { endpoint } => (action.outcome(), None, *endpoint),
-        Outcome::Failed(reason) => (InstanceState::Failed, Some(reason), None),
+        // Why it was stopped is still to be read when it is.
+        Outcome::Done { endpoint } => {
+            let why = before.failure.filter(|_| action == Action::Stop);
+            (action.outcome(), why, *endpoint)
+        }
+        Outcome::Failed(reason) => (InstanceState::Failed, Some(reason.clone()), None),
     };
     change(
         db,

@@ -5,7 +5,9 @@ use rusqlite::{Connection, Row, Transaction, params};
 use super::query::{Answer, all, change, one};
 use super::rows::{Text, text};
 use crate::error::Error;
-use crate::model::{Allowance, AppId, Instance, Quota, Resources, Timestamp, Usage, UserId};
+use crate::model::{
+    Allowance, AppId, Exceeded, Instance, InstanceId, Quota, Resources, Timestamp, Usage, UserId,
+};
 use crate::storage::QuotaOf;
 
 const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1000;
@@ -160,11 +162,9 @@ pub(super) fn check(
     now: Timestamp,
     plus: fn(Usage, Resources) -> Usage,
 ) -> Answer<()> {
-    let Instance { owner, app, .. } = *instance;
-    let resources = super::query::app(db, app)?.resources;
-    let of_app = get(db, QuotaOf::App(app))?;
-    let all = (limits(db, owner, general)?, None, "");
-    for (limits, app, what) in [all, (of_app, Some(app), " of this application")] {
+    let owner = instance.owner;
+    let resources = super::query::app(db, instance.app)?.resources;
+    for (limits, app, what) in limits_of(db, instance.owner, instance.app, general)? {
         if limits == Quota::default() {
             continue;
         }
@@ -173,9 +173,79 @@ pub(super) fn check(
             used.week_ms = week_ms(db, owner, app, now)?;
         }
         if let Err(exceeded) = limits.check(&used) {
-            let reason = format!("{exceeded}{what}, and that is used up");
+            let reason = used_up(exceeded, what);
             return Err(Error::Exhausted { reason }.into());
         }
     }
     Ok(())
+}
+
+/// Whether the owner of an instance has hours left.
+pub(super) fn check_hours(
+    db: &Transaction<'_>,
+    instance: &Instance,
+    general: Quota,
+    now: Timestamp,
+) -> Answer<()> {
+    match no_hours(db, instance.owner, instance.app, general, now)? {
+        Some(reason) => Err(Error::Exhausted { reason }.into()),
+        None => Ok(()),
+    }
+}
+
+/// What runs though the hours of its owner are used up, and why that is, in words.
+pub(super) fn out_of_time(
+    db: &Connection,
+    general: Quota,
+    now: Timestamp,
+) -> Answer<Vec<(InstanceId, String)>> {
+    let sql =
+        "SELECT id, owner, app FROM instances WHERE state = 'running' ORDER BY created_at, id";
+    let running = all(db, sql, [], |row| {
+        let (owner, app) = (text::<UserId>(row, "owner")?, text::<AppId>(row, "app")?);
+        Ok((text(row, "id")?, owner, app))
+    })?;
+    let mut found = Vec::new();
+    for (id, owner, app) in running {
+        let reason = no_hours(db, owner, app, general, now)?;
+        found.extend(reason.map(|reason| (id, reason)));
+    }
+    Ok(found)
+}
+
+/// Why somebody may not run an application any more, if there are no hours left.
+fn no_hours(
+    db: &Connection,
+    owner: UserId,
+    app: AppId,
+    general: Quota,
+    now: Timestamp,
+) -> Answer<Option<String>> {
+    for (limits, app, what) in limits_of(db, owner, app, general)? {
+        if limits.hours_week.is_none() {
+            continue;
+        }
+        let used = Usage {
+            week_ms: week_ms(db, owner, app, now)?,
+            ..Usage::default()
+        };
+        if let Err(exceeded) = limits.check_hours(&used) {
+            return Ok(Some(used_up(exceeded, what)));
+        }
+    }
+    Ok(None)
+}
+
+/// A limit, the application that it is for (or all), and how that is said.
+type Limit = (Quota, Option<AppId>, &'static str);
+
+/// The limits that count for one instance.
+fn limits_of(db: &Connection, owner: UserId, app: AppId, general: Quota) -> Answer<[Limit; 2]> {
+    let of_app = get(db, QuotaOf::App(app))?;
+    let all = (limits(db, owner, general)?, None, "");
+    Ok([all, (of_app, Some(app), " of this application")])
+}
+
+fn used_up(exceeded: Exceeded, what: &str) -> String {
+    format!("{exceeded}{what}, and that is used up")
 }

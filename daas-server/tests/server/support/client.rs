@@ -1,6 +1,7 @@
 //! A client that behaves like the page, or as a test wants it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -8,8 +9,10 @@ use hyper::header::{CONTENT_TYPE, COOKIE, HOST, HeaderName, ORIGIN, SET_COOKIE};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
 
 use super::within;
 
@@ -21,7 +24,15 @@ pub struct Client {
     pub csrf: Option<String>,
     /// Sent with each request, beside the usual ones.
     pub headers: Vec<(&'static str, String)>,
+    /// With it, TLS is spoken.
+    pub tls: Option<Arc<ClientConfig>>,
+    /// Which address of this machine to come from.
+    pub from: Option<IpAddr>,
 }
+
+/// What a connection is, below HTTP.
+trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 
 #[derive(Debug)]
 pub struct Answer {
@@ -64,6 +75,39 @@ impl Client {
             cookie: None,
             csrf: None,
             headers: Vec::new(),
+            tls: None,
+            from: None,
+        }
+    }
+
+    /// Comes from an address of this machine, such as 127.0.0.2.
+    pub fn from(mut self, address: &str) -> Self {
+        self.from = Some(address.parse().unwrap());
+        self
+    }
+
+    /// One that speaks TLS.
+    pub fn secure(address: SocketAddr, tls: Arc<ClientConfig>) -> Self {
+        Self {
+            origin: Some(format!("https://{address}")),
+            tls: Some(tls),
+            ..Self::new(address)
+        }
+    }
+
+    async fn connect(&self) -> Box<dyn Wire> {
+        let socket = TcpSocket::new_v4().unwrap();
+        if let Some(from) = self.from {
+            socket.bind((from, 0).into()).unwrap();
+        }
+        let stream = socket.connect(self.address).await.unwrap();
+        match &self.tls {
+            None => Box::new(stream),
+            Some(tls) => {
+                let name = self.address.ip().into();
+                let connect = TlsConnector::from(tls.clone()).connect(name, stream);
+                Box::new(within(connect).await.unwrap())
+            }
         }
     }
 
@@ -107,8 +151,7 @@ impl Client {
 
     /// Sends a request, and answers as soon as the head of the answer is there.
     pub async fn open(&self, method: &str, path: &str, body: Option<String>) -> Response<Incoming> {
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        let io = TokioIo::new(stream);
+        let io = TokioIo::new(self.connect().await);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
         tokio::spawn(async move { drop(connection.await) });
         within(sender.send_request(self.request(method, path, body)))

@@ -9,6 +9,7 @@
 pub mod client;
 pub mod fake;
 pub mod fixtures;
+pub mod tls;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -23,8 +24,11 @@ use daas_core::gateway::{Gateway, Guacd, GuacdConfig};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{AppId, Quota, Role, Session, SessionId, Timestamp, User};
 use daas_core::storage::{Sqlite, Store};
+use daas_server::tls::Certificates;
 use daas_server::tunnel::Registry;
-use daas_server::{Limits, NoTunnels, OpenTunnels, Parts, Services, Settings, SignOn, Tunnels};
+use daas_server::{
+    Limits, Listener, NoTunnels, OpenTunnels, Parts, Services, Settings, SignOn, Tunnels,
+};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, oneshot};
@@ -64,6 +68,8 @@ pub struct Options {
     pub sign_on: SignOn,
     /// Where guacd is; then tunnels are those of a real server.
     pub guacd: Option<String>,
+    /// With a certificate, TLS is spoken.
+    pub certificates: Option<Arc<Certificates>>,
 }
 
 impl Default for Options {
@@ -88,6 +94,7 @@ impl Default for Options {
             tunnels: Arc::new(NoTunnels::default()),
             sign_on: SignOn::default(),
             guacd: None,
+            certificates: None,
         }
     }
 }
@@ -161,6 +168,10 @@ impl Server {
         services.start();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let listener = match &options.certificates {
+            None => Listener::from(listener),
+            Some(certificates) => Listener::tls(listener, certificates).unwrap(),
+        };
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async { drop(stopped.await) };
         let serve = daas_server::serve(listener, services.clone(), options.limits, shutdown);

@@ -12,8 +12,8 @@ export type Panel =
   /** It could not be launched; there is no instance. */
   | { readonly kind: 'launch-failed'; readonly text: string }
   | { readonly kind: 'failed'; readonly text: string; readonly resuming: boolean }
-  /** Not running, and can be woken. */
-  | { readonly kind: 'asleep' | 'off'; readonly wake: Transition }
+  /** Not running, and can be woken. The server may say why it was stopped. */
+  | { readonly kind: 'asleep' | 'off'; readonly wake: Transition; readonly why: string }
   /** Between two states. */
   | { readonly kind: 'busy'; readonly state: InstanceState }
   | { readonly kind: 'gone' }
@@ -49,9 +49,9 @@ function panelOfState({ state, failure }: Instance): Panel {
     case 'failed':
       return { kind: 'failed', text: failure?.text ?? '', resuming: failure?.action === 'resume' };
     case 'suspended':
-      return { kind: 'asleep', wake: wakeOf(state) ?? 'resume' };
+      return { kind: 'asleep', wake: wakeOf(state) ?? 'resume', why: '' };
     case 'stopped':
-      return { kind: 'off', wake: wakeOf(state) ?? 'start' };
+      return { kind: 'off', wake: wakeOf(state) ?? 'start', why: failure?.text ?? '' };
     case 'deleted':
       return { kind: 'gone' };
     default:

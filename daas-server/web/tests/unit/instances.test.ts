@@ -100,4 +100,11 @@ describe('panel', () => {
   ])('%j', (situation, expected) => {
     expect(kind(situation)).toBe(expected);
   });
+
+  it('says why the server stopped it', () => {
+    const failure = { action: 'stop', text: 'The hours are used up.' } as const;
+    const stopped = instance({ state: 'stopped', failure });
+    expect(panelOf({ ...base, instance: stopped })).toEqual({ kind: 'off', wake: 'start', why: failure.text });
+    expect(panelOf({ ...base, instance: instance({ state: 'stopped' }) })).toEqual({ kind: 'off', wake: 'start', why: '' });
+  });
 });
