@@ -10,6 +10,10 @@
     clippy::expect_used,
     reason = "a failed test may panic"
 )]
+#![allow(
+    unreachable_pub,
+    reason = "modules of a test have nobody else to serve"
+)]
 
 #[allow(dead_code, unreachable_pub, reason = "it is made for more tests")]
 #[path = "server/support/client.rs"]
@@ -208,7 +212,10 @@ fn column(world: &World, sql: &str) -> Vec<String> {
 
 /// What the columns hold in which secrets are, hashed or encrypted.
 fn check_columns(world: &World) {
-    let hashes = column(world, "SELECT password_hash FROM users WHERE password_hash <> ''");
+    let hashes = column(
+        world,
+        "SELECT password_hash FROM users WHERE password_hash <> ''",
+    );
     assert!(hashes.len() >= 5, "{}", hashes.len());
     assert!(hashes.iter().all(|hash| hash.starts_with("$argon2id$")));
     for sql in [
@@ -237,7 +244,10 @@ async fn nothing_sings(format: &str) {
     check_columns(&world);
     let seen = places(&planted, &world.records);
     for place in OPEN {
-        assert!(seen.iter().any(|(label, _)| label == place), "not in {place:?}");
+        assert!(
+            seen.iter().any(|(label, _)| label == place),
+            "not in {place:?}"
+        );
     }
     let records = &world.records;
     let wrong: Vec<String> = driven.iter().flat_map(|one| wrong(one, records)).collect();

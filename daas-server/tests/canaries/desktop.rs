@@ -16,7 +16,10 @@ use crate::sockets;
 use crate::world::{World, canary, texts};
 
 async fn store(world: &World) -> Sqlite {
-    let (database, keys) = (world.path("data/daas.sqlite3"), world.path("data/daas.keys"));
+    let (database, keys) = (
+        world.path("data/daas.sqlite3"),
+        world.path("data/daas.keys"),
+    );
     Sqlite::open(&database, &keys).await.unwrap()
 }
 
@@ -44,7 +47,10 @@ pub async fn desktop_password(world: &mut World) -> Vec<Value> {
     };
     let (id, no_limits) = (instance.id, Quota::default());
     store.add_instance(instance, no_limits).await.unwrap();
-    let begun = store.begin(id, Action::Start, no_limits, now).await.unwrap();
+    let begun = store
+        .begin(id, Action::Start, no_limits, now)
+        .await
+        .unwrap();
     let endpoint = Endpoint {
         address: Ipv4Addr::LOCALHOST.into(),
         port: 5901,
@@ -112,7 +118,9 @@ pub async fn id_of_guacd(world: &mut World) -> Vec<Value> {
 pub async fn vault_key(world: &mut World) -> Vec<Value> {
     let text = fs::read_to_string(world.path("data/daas.keys")).unwrap();
     let keys = text.lines().filter(|line| !line.starts_with('#'));
-    let keys: Vec<String> = keys.map(|line| line.split_once(' ').unwrap().1.to_owned()).collect();
+    let keys: Vec<String> = keys
+        .map(|line| line.split_once(' ').unwrap().1.to_owned())
+        .collect();
     assert_eq!(keys.len(), 1, "{}", keys.len());
     let bytes = STANDARD.decode(&keys[0]).unwrap();
     vec![Value::Bytes(bytes)]
@@ -174,10 +182,19 @@ pub async fn broken_tls_key(world: &mut World) -> Vec<Value> {
     let no_end = lines[..lines.len() - 1].join("\n");
     let no_begin = lines[1..].join("\n");
     let not_base64 = pem.replace(lines[1], &format!("!{}", lines[1]));
-    for text in [one_line, no_end, no_begin, not_base64, pem.replace("PRIVATE", "PRIVAT")] {
+    for text in [
+        one_line,
+        no_end,
+        no_begin,
+        not_base64,
+        pem.replace("PRIVATE", "PRIVAT"),
+    ] {
         write_key(world, "broken.key", &text);
         for (certificate, key) in [("tls.crt", "broken.key"), ("broken.key", "broken.key")] {
-            let settings = [("DAAS_TLS__CERTIFICATE", certificate), ("DAAS_TLS__KEY", key)];
+            let settings = [
+                ("DAAS_TLS__CERTIFICATE", certificate),
+                ("DAAS_TLS__KEY", key),
+            ];
             let said = world.other_server("a server with a broken key", &settings, false);
             assert!(said.contains("broken.key"), "{said}");
             world.run("check", "", &settings);

@@ -31,7 +31,9 @@ async fn launch(world: &mut World) -> String {
     let mut apps = apps["items"].as_array().unwrap().iter();
     let editor = apps.find(|app| app["slug"] == "editor").unwrap();
     let body = json!({"app_id": editor["id"]});
-    let launched = world.post("launch", &admin, "/api/v1/instances", body).await;
+    let launched = world
+        .post("launch", &admin, "/api/v1/instances", body)
+        .await;
     assert_eq!(launched.status, 201, "{launched:?}");
     let id = launched.json()["id"].as_str().unwrap().to_owned();
     let end = Instant::now() + PATIENCE;
@@ -41,7 +43,10 @@ async fn launch(world: &mut World) -> String {
         if shown["state"] == "running" {
             return id;
         }
-        assert!(shown["state"] != "failed" && Instant::now() < end, "{shown}");
+        assert!(
+            shown["state"] != "failed" && Instant::now() < end,
+            "{shown}"
+        );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

@@ -153,7 +153,11 @@ pub async fn wrong_password(world: &mut World) -> Vec<Value> {
 /// It happens to everybody who types without looking.
 pub async fn typed_as_a_name(world: &mut World) -> Vec<Value> {
     let (alone, before) = (canary(), canary());
-    let names = [alone.clone(), format!("{before}\tada"), alone.to_uppercase()];
+    let names = [
+        alone.clone(),
+        format!("{before}\tada"),
+        alone.to_uppercase(),
+    ];
     for name in names {
         let body = json!({"username": name, "password": "something else"});
         let refused = world.try_log_in("log-in refused", body).await;
@@ -216,16 +220,22 @@ pub async fn recovery_codes(world: &mut World) -> Vec<Value> {
     let codes = confirmed.json()["recovery_codes"].clone();
     let codes: Vec<String> = serde_json::from_value(codes).unwrap();
     let body = json!({"username": "ada", "password": world.kept["ada"]});
-    let refused = world.try_log_in("log-in without a code", body.clone()).await;
+    let refused = world
+        .try_log_in("log-in without a code", body.clone())
+        .await;
     assert_eq!(refused.unwrap_err(), 401);
     let with = |code: &str| {
         let mut body = body.clone();
         body["totp"] = code.into();
         body
     };
-    let taken = world.try_log_in("log-in by recovery", with(&codes[0])).await;
+    let taken = world
+        .try_log_in("log-in by recovery", with(&codes[0]))
+        .await;
     world.people.insert("ada", taken.unwrap());
-    let again = world.try_log_in("log-in by recovery", with(&codes[0])).await;
+    let again = world
+        .try_log_in("log-in by recovery", with(&codes[0]))
+        .await;
     assert_eq!(again.unwrap_err(), 401);
     codes.into_iter().map(Value::Text).collect()
 }

@@ -49,7 +49,9 @@ pub async fn api_token_of_a_command(world: &mut World) -> Vec<Value> {
     let mut lines = printed.lines();
     let token = lines.find(|line| line.starts_with(TOKEN_PREFIX)).unwrap();
     let program = program(world, token);
-    let answer = world.get("audit of a program", &program, "/api/v1/audit").await;
+    let answer = world
+        .get("audit of a program", &program, "/api/v1/audit")
+        .await;
     assert_eq!(answer.status, 200);
     prefixed(token)
 }
@@ -168,16 +170,30 @@ pub async fn as_wrong_json(world: &mut World) -> Vec<Value> {
         ("/api/v1/profile/password", "unknown"),
         ("/api/v1/session", "unknown"),
     ] {
-        let wrong = [json!(text), json!([text]), json!({"in": text}), json!(number)];
+        let wrong = [
+            json!(text),
+            json!([text]),
+            json!({"in": text}),
+            json!(number),
+        ];
         for value in wrong {
             let body = json!({field: value});
-            let client = if path.ends_with("session") { &anyone } else { &admin };
+            let client = if path.ends_with("session") {
+                &anyone
+            } else {
+                &admin
+            };
             let answer = world.post("odd JSON", client, path, body).await;
             assert_eq!(answer.status, 422, "{path} {field}: {answer:?}");
         }
     }
     for path in ["/api/v1/session", "/api/v1/invitations"] {
-        for body in [json!(text), json!([text]), json!({"password": [text]}), json!({"password": number})] {
+        for body in [
+            json!(text),
+            json!([text]),
+            json!({"password": [text]}),
+            json!({"password": number}),
+        ] {
             let answer = world.post("odd JSON", &anyone, path, body).await;
             assert_eq!(answer.status, 422, "{path}: {answer:?}");
         }
@@ -191,9 +207,18 @@ pub async fn as_no_json(world: &mut World) -> Vec<Value> {
     for (kind, body) in [
         ("application/json", format!("{{\"username\": {canary}}}")),
         ("application/json", format!("{{\"password\": \"{canary}")),
-        ("application/json", format!("username=ada&password={canary}")),
-        ("application/json", format!("{{\"username\":\"\\x{canary}\"}}")),
-        ("application/x-www-form-urlencoded", format!("password={canary}")),
+        (
+            "application/json",
+            format!("username=ada&password={canary}"),
+        ),
+        (
+            "application/json",
+            format!("{{\"username\":\"\\x{canary}\"}}"),
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            format!("password={canary}"),
+        ),
         (&format!("text/{canary}"), canary.clone()),
     ] {
         let client = client.clone().with("content-type", kind);
@@ -211,12 +236,19 @@ pub async fn too_long(world: &mut World) -> Vec<Value> {
         let long = canary.repeat(times);
         let client = world.client();
         let body = json!({"username": long, "password": long, "totp": long});
-        world.post("too long", &client, "/api/v1/session", body).await;
+        world
+            .post("too long", &client, "/api/v1/session", body)
+            .await;
         let body = json!({"token": long, "password": long});
-        world.post("too long", &client, "/api/v1/invitations", body).await;
+        world
+            .post("too long", &client, "/api/v1/invitations", body)
+            .await;
         let body = json!({"current": long, "new": long});
-        world.post("too long", &admin, "/api/v1/profile/password", body).await;
-        let body = json!({"name": "frank", "role": "user", "password": canary.repeat(times.max(50))});
+        world
+            .post("too long", &admin, "/api/v1/profile/password", body)
+            .await;
+        let body =
+            json!({"name": "frank", "role": "user", "password": canary.repeat(times.max(50))});
         let answer = world.post("too long", &admin, "/api/v1/users", body).await;
         assert!(answer.status.is_client_error(), "{answer:?}");
     }
@@ -226,7 +258,11 @@ pub async fn too_long(world: &mut World) -> Vec<Value> {
 /// The variable of the first password, misspelt; and one of another kind.
 pub async fn in_misspelt_variables(world: &mut World) -> Vec<Value> {
     let canary = canary();
-    for name in ["DAAS_ADMIN_PASSWORT", "DAAS_SERVER__PASSWORD", "DAAS_SERVER"] {
+    for name in [
+        "DAAS_ADMIN_PASSWORT",
+        "DAAS_SERVER__PASSWORD",
+        "DAAS_SERVER",
+    ] {
         for line in ["config", "check", "user list"] {
             let (code, _) = world.run(line, "", &[(name, &canary)]);
             assert_ne!(code, 0, "{name}");
