@@ -184,7 +184,10 @@ pub async fn as_wrong_json(world: &mut World) -> Vec<Value> {
                 &admin
             };
             let answer = world.post("odd JSON", client, path, body).await;
-            assert_eq!(answer.status, 422, "{path} {field}: {answer:?}");
+            assert!(
+                answer.status.is_client_error(),
+                "{path} {field}: {answer:?}"
+            );
         }
     }
     for path in ["/api/v1/session", "/api/v1/invitations"] {
@@ -261,7 +264,7 @@ pub async fn in_misspelt_variables(world: &mut World) -> Vec<Value> {
     for name in [
         "DAAS_ADMIN_PASSWORT",
         "DAAS_SERVER__PASSWORD",
-        "DAAS_SERVER",
+        "DAAS_LDAB__PASSWORD",
     ] {
         for line in ["config", "check", "user list"] {
             let (code, _) = world.run(line, "", &[(name, &canary)]);

@@ -41,10 +41,10 @@ pub fn texts(all: impl IntoIterator<Item = String>) -> Vec<Value> {
     all.into_iter().map(Value::Text).collect()
 }
 
-/// A program that runs, and all that it prints.
+/// A program that runs, and all that it prints: its output, and its log.
 pub struct Running {
     child: Child,
-    printed: Arc<Mutex<Vec<u8>>>,
+    printed: [Arc<Mutex<Vec<u8>>>; 2],
     readers: Vec<JoinHandle<()>>,
     arguments: Vec<u8>,
 }
@@ -56,10 +56,10 @@ impl Running {
         let mut child = command.spawn().unwrap();
         // What everybody on the machine can see.
         let arguments = fs::read(format!("/proc/{}/cmdline", child.id())).unwrap();
-        let printed = Arc::new(Mutex::new(Vec::new()));
+        let printed = <[Arc<Mutex<Vec<u8>>>; 2]>::default();
         let out = child.stdout.take().unwrap();
         let err = child.stderr.take().unwrap();
-        let readers = vec![keep(out, &printed), keep(err, &printed)];
+        let readers = vec![keep(out, &printed[0]), keep(err, &printed[1])];
         let mut stdin = child.stdin.take().unwrap();
         // A command that wants no input may have ended.
         drop(stdin.write_all(input.as_bytes()));
@@ -77,18 +77,19 @@ impl Running {
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
         }
-        let printed = std::mem::take(&mut *self.printed.lock().unwrap());
+        let [out, err] = &self.printed;
+        let printed = [&out.lock().unwrap()[..], &err.lock().unwrap()[..]].concat();
         (status.code(), printed)
     }
 
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.printed.lock().unwrap()).into_owned()
+    fn log(&self) -> String {
+        String::from_utf8_lossy(&self.printed[1].lock().unwrap()).into_owned()
     }
 
     fn listens(&mut self) -> SocketAddr {
         let end = Instant::now() + PATIENCE;
         loop {
-            let text = self.text();
+            let text = self.log();
             if let Some((_, rest)) = text.split_once("listening on http") {
                 let rest = rest.trim_start_matches('s').trim_start_matches("://");
                 let is_part = |c: char| c.is_ascii_digit() || ".:".contains(c);
