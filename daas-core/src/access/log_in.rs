@@ -13,9 +13,7 @@ use super::sign_on::{Identity, RecoveryCodes, TotpSecret};
 use super::{Access, Caller, LoggedIn, Token, millis};
 use crate::audit::{Actor, AuditAction, Details, NewEntry, Outcome, Target, TargetKind};
 use crate::error::{Error, Result};
-use crate::model::{
-    External, Role, Session, SessionId, Source, Timestamp, User, UserId, check_name,
-};
+use crate::model::{External, Role, Session, SessionId, Source, Timestamp, User, check_name};
 use crate::secret::Secret;
 use crate::storage::Person;
 
@@ -110,8 +108,7 @@ impl Access {
         };
         // That a code is missing is no answer yet.
         if !matches!(refused, LogInError::CodeNeeded) {
-            self.note_refusal(known.map(|user| user.id), name, from.address, now)
-                .await?;
+            self.note_refusal(known.as_ref(), from.address, now).await?;
         }
         Err(refused)
     }
@@ -202,8 +199,7 @@ impl Access {
     ) -> Result<(Token, LoggedIn), LogInError> {
         let user = self.known_as(identity, Source::Oidc).await?;
         if user.disabled {
-            self.note_refusal(Some(user.id), &user.name, from.address, now)
-                .await?;
+            self.note_refusal(Some(&user), from.address, now).await?;
             return Err(LogInError::Disabled);
         }
         self.let_in(user, from, Some(identity.provider.clone()), now)
@@ -333,15 +329,17 @@ impl Access {
         Ok((token, logged_in))
     }
 
+    /// Names nobody whom nobody knows: people type their password where the name belongs, and
+    /// the log is kept for long.
     async fn note_refusal(
         &self,
-        id: Option<UserId>,
-        name: &str,
+        known: Option<&User>,
         address: IpAddr,
         now: Timestamp,
     ) -> Result<()> {
-        let target = match id {
-            Some(id) => Target::new(TargetKind::User, id, name),
+        let name = known.map_or("", |user| &user.name);
+        let target = match known {
+            Some(user) => Target::new(TargetKind::User, user.id, name),
             None => Target::named(TargetKind::User, name),
         };
         let entry = NewEntry {

@@ -3,6 +3,7 @@
 import { expect } from 'vitest';
 import { DETAILS, whole, type Watch } from '../e2e/xss';
 import type { Stored } from './seed';
+import { ADMIN } from './server';
 
 /** Every so manieth. */
 function some<T>(all: readonly T[]): T[] {
@@ -52,7 +53,8 @@ async function quotas(watch: Watch): Promise<void> {
 /** The applications that a rule may be about are in a list; the groups of a user are beside it. */
 async function rules(watch: Watch, { apps, groups }: Stored): Promise<void> {
   const users = await whole(watch, 'users');
-  const addresses = await users.evaluateAll((names) => names.map((name) => name.closest('a')?.getAttribute('href') ?? ''));
+  const all = await users.evaluateAll((names) => names.map((name) => [name.textContent, name.closest('a')?.getAttribute('href') ?? '']));
+  const addresses = all.filter(([name]) => name !== ADMIN.name).map(([, address]) => address ?? '');
   for (const address of some(addresses)) {
     await watch.go(address);
     await watch.at('rule-0-app').waitFor();
@@ -95,7 +97,7 @@ async function taken(watch: Watch, { users }: Stored): Promise<void> {
     await watch.at('user-new').click();
     await watch.at('user-name').fill(name);
     await watch.at('user-create-submit').click();
-    await watch.at('user-dialog').locator('[aria-invalid=true]').waitFor();
+    await watch.at('user-dialog').locator('[aria-invalid=true], [role=alert] p').first().waitFor();
     await watch.clean('a name that is refused');
     await watch.page.keyboard.press('Escape');
     await watch.at('user-dialog').waitFor({ state: 'detached' });
