@@ -15,13 +15,11 @@
     reason = "modules of a test have nobody else to serve"
 )]
 
-#[allow(dead_code, unreachable_pub, reason = "it is made for more tests")]
+#[allow(dead_code, reason = "it is made for more tests")]
 #[path = "server/support/client.rs"]
 mod client;
-#[allow(dead_code, unreachable_pub, reason = "it is made for more tests")]
 #[path = "../../daas-core/tests/support/docker.rs"]
 mod docker;
-#[allow(dead_code, unreachable_pub, reason = "it is made for more tests")]
 #[path = "../../daas-core/tests/support/guacd.rs"]
 mod guacd;
 #[path = "support/mod.rs"]

@@ -6,6 +6,7 @@
 test_names() {
     local target=${CARGO_TARGET_DIR:-$PWD/target}
     need_command chromium
+    page_up
     # Built as all tests are, so that nothing is built twice; with the page that was built.
     cargo build --workspace --all-features --profile test --bin daas-server
     DAAS_SERVER=$(realpath "$target")/debug/daas-server \

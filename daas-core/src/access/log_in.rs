@@ -93,7 +93,7 @@ impl Access {
         let attempt = self.attempt(name, from.address, now)?;
         let checked = self.check_password(name, password).await;
         if let Err(LogInError::NameTaken(_)) = checked {
-            self.note_refusal(None, name, from.address, now).await?;
+            self.note_refusal(None, from.address, now).await?;
         }
         let (known, right) = checked?;
         let refused = match known.clone().filter(|user| right && !user.disabled) {

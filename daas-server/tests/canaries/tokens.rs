@@ -56,24 +56,26 @@ pub async fn api_token_of_a_command(world: &mut World) -> Vec<Value> {
     prefixed(token)
 }
 
-/// Names that a good token, too, may get into by mistake.
+/// Headers that a token may get into, rightly or by mistake.
+const HEADERS: [&str; 12] = [
+    "authorization",
+    "cookie",
+    "x-csrf-token",
+    "x-api-key",
+    "proxy-authorization",
+    "idempotency-key",
+    "referer",
+    "origin",
+    "accept",
+    "if-none-match",
+    "x-forwarded-for",
+    "sec-websocket-protocol",
+];
+
 pub async fn in_headers(world: &mut World) -> Vec<Value> {
     let admin = world.admin();
     let mut all = Vec::new();
-    for name in [
-        "authorization",
-        "cookie",
-        "x-csrf-token",
-        "x-api-key",
-        "proxy-authorization",
-        "idempotency-key",
-        "referer",
-        "origin",
-        "accept",
-        "if-none-match",
-        "x-forwarded-for",
-        "sec-websocket-protocol",
-    ] {
+    for name in HEADERS {
         let canary = canary();
         let values = [
             canary.clone(),
@@ -155,21 +157,23 @@ pub async fn in_broken_requests(world: &mut World) -> Vec<Value> {
     texts([canary])
 }
 
-/// Each field that takes something else than this, and each that there is none of.
+/// Fields of bodies that take no text, few texts, or are not there.
+const FIELDS: [(&str, &str); 9] = [
+    ("/api/v1/users", "role"),
+    ("/api/v1/users", "group_ids"),
+    ("/api/v1/users", "unknown"),
+    ("/api/v1/groups", "external"),
+    ("/api/v1/tokens", "scopes"),
+    ("/api/v1/tokens", "expires_in_days"),
+    ("/api/v1/instances", "app_id"),
+    ("/api/v1/profile/password", "unknown"),
+    ("/api/v1/session", "unknown"),
+];
+
 pub async fn as_wrong_json(world: &mut World) -> Vec<Value> {
     let (admin, anyone) = (world.admin(), world.client());
     let (text, number) = (canary(), 1_234_567_890_123_456_789_u64);
-    for (path, field) in [
-        ("/api/v1/users", "role"),
-        ("/api/v1/users", "group_ids"),
-        ("/api/v1/users", "unknown"),
-        ("/api/v1/groups", "external"),
-        ("/api/v1/tokens", "scopes"),
-        ("/api/v1/tokens", "expires_in_days"),
-        ("/api/v1/instances", "app_id"),
-        ("/api/v1/profile/password", "unknown"),
-        ("/api/v1/session", "unknown"),
-    ] {
+    for (path, field) in FIELDS {
         let wrong = [
             json!(text),
             json!([text]),

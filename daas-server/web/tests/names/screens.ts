@@ -5,7 +5,7 @@ import { DETAILS, whole, type Watch } from '../e2e/xss';
 import type { Stored } from './seed';
 import { ADMIN } from './server';
 
-/** Every so manieth. */
+/** A few of all, from everywhere among them. */
 function some<T>(all: readonly T[]): T[] {
   const step = Math.max(1, Math.floor(all.length / DETAILS));
   return all.filter((_, n) => n % step === 0);

@@ -45,7 +45,7 @@ async function each(make: (name: string, n: number) => Promise<Answer>, id: (bod
   return { kept, refused };
 }
 
-/** Fills a server that was just started with [[APPS]]. */
+/** Fills a server that was started with the applications above, and has nothing else yet. */
 export async function seed(url: string): Promise<Stored> {
   const client = await Client.logIn(url);
   const apps = await appsOf(client);
