@@ -13,8 +13,11 @@ pub mod gateway;
 pub mod hypervisor;
 pub mod lifecycle;
 pub mod model;
+mod random;
 mod secret;
 pub mod session;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod storage;
 pub mod vault;
 

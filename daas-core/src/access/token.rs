@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::random;
 
 /// 256 random bits, written in 43 characters of base64. Equality is not offered: compare
 /// hashes, which tells nothing by the time it takes.
@@ -21,11 +22,7 @@ impl Token {
     /// Where the operating system gives no random bits.
     pub fn random() -> Result<Self> {
         let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|error| Error::Unavailable {
-            backend: "the operating system",
-            operation: "giving random bits",
-            source: Some(error.into()),
-        })?;
+        random::fill(&mut bytes)?;
         Ok(Self(bytes))
     }
 

@@ -19,6 +19,11 @@ impl Locks {
         self.of(id).lock_owned().await
     }
 
+    /// The lock, unless somebody has it.
+    pub(super) fn try_lock(&self, id: InstanceId) -> Option<OwnedMutexGuard<()>> {
+        self.of(id).try_lock_owned().ok()
+    }
+
     fn of(&self, id: InstanceId) -> Arc<AsyncMutex<()>> {
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lock) = locks.get(&id).and_then(Weak::upgrade) {

@@ -1,17 +1,62 @@
 //! Makes rows and hypervisor agree.
 
-use std::collections::{HashMap, HashSet};
-
-use super::Lifecycle;
-use crate::error::{Error, Result, chain};
-use crate::hypervisor::{HypervisorEvent, Observed, PowerState};
-use crate::model::{Action, FailureReason, Instance, InstanceId, InstanceState, Timestamp};
-use crate::storage::Outcome;
+use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
 
+use super::{Lifecycle, Step};
+use crate::error::{Error, Result, chain};
+use crate::hypervisor::{HypervisorEvent, Observed, PowerState};
+use crate::model::{
+    Action, Endpoint, FailureReason, Instance, InstanceId, InstanceState, Timestamp,
+};
+use crate::storage::Outcome;
+
 /// Events of a hypervisor that wait to be looked at.
 const WAITING: usize = 64;
+
+/// What has to be done about an instance that nobody wants anything of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Row and desktop agree.
+    Fine,
+    /// There is no desktop.
+    Gone,
+    /// The desktop ended by itself.
+    Ended,
+    /// It listens somewhere else than the row says.
+    Moved(Endpoint),
+    /// It was frozen or thawed by somebody else: do what the row says.
+    Redo(Action),
+    /// It runs, though the row says that it does not.
+    Halt,
+}
+
+impl Verdict {
+    fn of(row: &Instance, seen: Option<&Observed>) -> Self {
+        use InstanceState as S;
+        use PowerState as P;
+        let Some(seen) = seen else {
+            return match row.state {
+                S::Running | S::Suspended | S::Stopped => Self::Gone,
+                _ => Self::Fine,
+            };
+        };
+        match (row.state, seen.power) {
+            (S::Running | S::Suspended, P::Stopped) => Self::Ended,
+            (S::Running, P::Suspended) => Self::Redo(Action::Resume),
+            (S::Suspended, P::Running | P::Starting | P::Unhealthy) => Self::Redo(Action::Suspend),
+            (S::Stopped | S::Failed, P::Running | P::Starting | P::Unhealthy | P::Suspended) => {
+                Self::Halt
+            }
+            (S::Running, P::Running) => match seen.endpoint {
+                Some(endpoint) if row.endpoint != Some(endpoint) => Self::Moved(endpoint),
+                _ => Self::Fine,
+            },
+            _ => Self::Fine,
+        }
+    }
+}
 
 impl Lifecycle {
     /// Compares all rows with what the hypervisor has: intents are carried out again, what
@@ -25,17 +70,21 @@ impl Lifecycle {
         // The rows are read last: whatever was made for a new row is then not an orphan.
         let observed = shared.hypervisor.list().await?;
         let rows = shared.store.instances(None).await?;
-        let known: HashSet<InstanceId> = rows.iter().map(|row| row.id).collect();
-        let observed: HashMap<InstanceId, Observed> = observed
+        let mut observed: BTreeMap<InstanceId, Observed> = observed
             .into_iter()
             .map(|observed| (observed.id, observed))
             .collect();
         for row in rows {
-            let seen = observed.get(&row.id);
-            self.settle(row, seen).await;
+            let seen = observed.remove(&row.id);
+            if row.state.pending().is_some() {
+                self.take_up(row);
+            } else if Verdict::of(&row, seen.as_ref()) != Verdict::Fine {
+                // What was seen may be older than the row.
+                self.look_at(row.id).await?;
+            }
         }
-        for id in observed.keys().filter(|id| !known.contains(id)) {
-            self.remove_orphan(*id).await;
+        for id in observed.into_keys() {
+            self.remove_orphan(id).await;
         }
         self.delete_ownerless().await
     }
@@ -54,57 +103,75 @@ impl Lifecycle {
     }
 
     async fn remove_orphan(&self, id: InstanceId) {
+        let Some(_lock) = self.shared.locks.try_lock(id) else {
+            return;
+        };
         tracing::warn!(instance = %id, "removing a desktop that no row knows");
         if let Err(error) = self.shared.hypervisor.remove(id).await {
             tracing::warn!(instance = %id, error = chain(&error), "orphan not removed");
         }
     }
 
-    async fn settle(&self, row: Instance, seen: Option<&Observed>) {
-        if row.state.pending().is_some() {
-            self.carry_out_later(row);
-            return;
+    /// Looks at an instance that nobody wants anything of, and makes row and desktop agree.
+    async fn look_at(&self, id: InstanceId) -> Result<()> {
+        // Who holds it sees for themselves.
+        let Some(_lock) = self.shared.locks.try_lock(id) else {
+            return Ok(());
+        };
+        let row = match self.shared.store.instance(id).await {
+            Err(Error::NotFound { .. }) => return Ok(()),
+            row => row?,
+        };
+        if row.state.pending().is_some() || row.state == InstanceState::Deleted {
+            return Ok(());
         }
-        let power = seen.map(|seen| seen.power);
-        match (row.state, power) {
-            (InstanceState::Running | InstanceState::Suspended | InstanceState::Stopped, None) => {
-                let text = "The desktop is gone. Delete it and launch it again.";
-                self.fail(&row, text).await;
-            }
-            (InstanceState::Running | InstanceState::Suspended, Some(PowerState::Stopped)) => {
-                // It ended by itself: stopping it again writes that down.
-                self.note_end(&row).await;
-            }
-            _ => {}
-        }
+        // After the row: if that is still the same when it is written, this is what it is.
+        let seen = match self.shared.hypervisor.inspect(id).await {
+            Ok(seen) => Some(seen),
+            Err(Error::NotFound { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        self.settle(&row, Verdict::of(&row, seen.as_ref())).await
     }
 
-    async fn note_end(&self, row: &Instance) {
-        match self.act(row.id, Action::Stop).await {
-            Ok(_) | Err(Error::Conflict { .. } | Error::NotFound { .. }) => {}
-            Err(error) => {
-                tracing::warn!(instance = %row.id, error = chain(&error), "end not noted");
+    async fn settle(&self, row: &Instance, verdict: Verdict) -> Result<()> {
+        let outcome = match verdict {
+            Verdict::Fine => return Ok(()),
+            // Nobody lost anything in what never ran, and starting it makes it again.
+            Verdict::Gone if !self.has_run(row).await? => return Ok(()),
+            Verdict::Gone => Outcome::Failed(FailureReason {
+                action: Action::Stop,
+                text: "The desktop is gone. Delete it and launch it again.".to_owned(),
+            }),
+            Verdict::Ended => Outcome::Ended,
+            Verdict::Moved(endpoint) => Outcome::Done {
+                endpoint: Some(endpoint),
+            },
+            Verdict::Redo(Action::Resume) => return self.shared.hypervisor.resume(row.id).await,
+            Verdict::Redo(_) => return self.shared.hypervisor.suspend(row.id).await,
+            Verdict::Halt => {
+                let within = self.shared.config.stop_timeout;
+                return self.shared.hypervisor.stop(row.id, within).await;
             }
-        }
+        };
+        tracing::warn!(instance = %row.id, state = %row.state, ?verdict, "not as it was left");
+        self.record(row, outcome).await
     }
 
-    async fn fail(&self, row: &Instance, text: &str) {
-        let now = Timestamp::now();
-        let failure = FailureReason {
-            action: Action::Stop,
-            text: text.to_owned(),
-        };
-        let begun = match row.state {
-            // A stopped one cannot be stopped; deleting it is all that is left to do.
-            InstanceState::Stopped => return,
-            _ => {
-                let general = self.shared.config.quota;
-                let store = &self.shared.store;
-                store.begin(row.id, Action::Stop, general, now).await
+    /// Writes what was found out about an instance, unless its row changed meanwhile.
+    async fn record(&self, row: &Instance, outcome: Outcome) -> Result<()> {
+        let recorded = self
+            .shared
+            .store
+            .record(row.id, row.revision, outcome, Timestamp::now());
+        match recorded.await {
+            Ok(row) => {
+                let ready = row.state == InstanceState::Running;
+                self.publish(&row, ready.then_some(Step::Ready));
+                Ok(())
             }
-        };
-        if let Ok(begun) = begun {
-            self.finish(&begun, Outcome::Failed(failure)).await;
+            Err(Error::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -124,22 +191,5 @@ impl Lifecycle {
             }
         }
         watching.abort();
-    }
-
-    async fn look_at(&self, id: InstanceId) -> Result<()> {
-        let row = match self.shared.store.instance(id).await {
-            Err(Error::NotFound { .. }) => return Ok(()),
-            row => row?,
-        };
-        // What is under way sees for itself.
-        if row.state.pending().is_some() || row.state == InstanceState::Deleted {
-            return Ok(());
-        }
-        match self.shared.hypervisor.inspect(id).await {
-            Ok(seen) => self.settle(row, Some(&seen)).await,
-            Err(Error::NotFound { .. }) => self.settle(row, None).await,
-            Err(error) => return Err(error),
-        }
-        Ok(())
     }
 }

@@ -12,6 +12,17 @@ use uuid::Uuid;
 #[error("not an id")]
 pub struct ParseIdError;
 
+fn random() -> Uuid {
+    #[cfg(feature = "simulation")]
+    {
+        let mut bytes = [0; 16];
+        if crate::simulation::fill(&mut bytes) {
+            return uuid::Builder::from_random_bytes(bytes).into_uuid();
+        }
+    }
+    Uuid::new_v4()
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident,)*) => {$(
         $(#[$doc])*
@@ -23,7 +34,7 @@ macro_rules! ids {
             /// A new one, random and so never given twice.
             #[must_use]
             pub fn random() -> Self {
-                Self(Uuid::new_v4())
+                Self(random())
             }
         }
 

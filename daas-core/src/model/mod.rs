@@ -18,8 +18,6 @@ pub use user::{
     ApiToken, External, Group, NAME_MAX, NameError, Role, Session, Source, User, check_name,
 };
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde::{Deserialize, Serialize};
 
 /// A point in time: milliseconds since 1970-01-01 in UTC.
@@ -31,9 +29,7 @@ impl Timestamp {
     /// Now, by the clock of this machine.
     #[must_use]
     pub fn now() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let millis = since.map_or(0, |since| since.as_millis());
-        Self(i64::try_from(millis).unwrap_or(i64::MAX))
+        Self(crate::random::now_ms())
     }
 
     /// This long after, in milliseconds.

@@ -1,4 +1,4 @@
-//! What is kept: one trait in four parts, and its backends.
+//! What is kept: one trait in five parts, and its backends.
 
 mod audit_log;
 mod people;
@@ -30,6 +30,8 @@ pub enum Outcome {
     },
     /// It failed.
     Failed(FailureReason),
+    /// The desktop had ended by itself.
+    Ended,
 }
 
 /// One step in the life of an instance.
@@ -53,12 +55,16 @@ pub struct Transition {
 /// - Methods may be called from many tasks at once, and dropped at any moment: a dropped
 ///   call may still take effect, whole.
 #[async_trait]
-pub trait Store: People + Sessions + AuditLog {
+pub trait Store: Instances + People + Sessions + AuditLog {
     /// Whether the storage can be read and written.
     async fn check(&self) -> Result<()>;
     /// Seals all secrets again that an older key of the vault sealed; answers how many.
     async fn seal_again(&self) -> Result<u64>;
+}
 
+/// Applications, and what was launched of them. The contract is that of [`Store`].
+#[async_trait]
+pub trait Instances: Send + Sync + 'static {
     /// Adds an application, or changes the one with the same slug and answers its id.
     async fn put_app(&self, app: App) -> Result<AppId>;
     /// All applications by name.
@@ -92,6 +98,16 @@ pub trait Store: People + Sessions + AuditLog {
     /// Writes what became of an action, if the row is still at the revision that
     /// [`begin`](Self::begin) answered (else `Conflict`), and answers the new row.
     async fn finish(
+        &self,
+        id: InstanceId,
+        revision: i64,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Instance>;
+    /// Writes what was found out about an instance that nobody wants anything of, if the row
+    /// is still at a revision (else `Conflict`), and answers the new row. `Done` tells where
+    /// the desktop listens now.
+    async fn record(
         &self,
         id: InstanceId,
         revision: i64,

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use daas_core::Secret;
 use daas_core::model::{Action, Endpoint, Instance, InstanceId, InstanceState, Quota, Timestamp};
-use daas_core::storage::{Outcome, People as _, Sqlite, Store as _};
+use daas_core::storage::{Instances as _, Outcome, People as _, Sqlite};
 
 use crate::guacd::{VNC_1_6, encode};
 use crate::search::Value;

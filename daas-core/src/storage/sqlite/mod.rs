@@ -17,15 +17,16 @@ mod sessions;
 mod totp;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use r2d2::Pool;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use scheduled_thread_pool::ScheduledThreadPool;
 
-use super::{Outcome, Store, Transition};
+use super::{Instances, Outcome, Store, Transition};
 use crate::blocking::Gate;
 use crate::error::{BoxError, Error, Result};
 use crate::model::{Action, App, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
@@ -115,11 +116,19 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     )
 }
 
+/// Opens connections. All pools share it: each would bring three threads of its own, which stay
+/// for half a minute when it is gone.
+static CONNECTING: LazyLock<Arc<ScheduledThreadPool>> = LazyLock::new(|| {
+    let pool = ScheduledThreadPool::builder().num_threads(1);
+    Arc::new(pool.thread_name_pattern("daas-sqlite").build())
+});
+
 fn pool(path: &Path, size: u32) -> Result<Pool<SqliteConnectionManager>, r2d2::Error> {
     Pool::builder()
         .max_size(size)
         .min_idle(Some(1))
         .connection_timeout(WAIT)
+        .thread_pool(Arc::clone(&CONNECTING))
         .build(SqliteConnectionManager::file(path).with_init(prepare))
 }
 
@@ -220,7 +229,10 @@ impl Store for Sqlite {
         })
         .await
     }
+}
 
+#[async_trait]
+impl Instances for Sqlite {
     async fn put_app(&self, app: App) -> Result<AppId> {
         self.write("keeping an application", move |db| query::put_app(db, &app))
             .await
@@ -296,6 +308,20 @@ impl Store for Sqlite {
         let keys = self.keys.clone();
         self.write("writing an outcome", move |db| {
             query::finish(db, &keys, id, revision, &outcome, now)
+        })
+        .await
+    }
+
+    async fn record(
+        &self,
+        id: InstanceId,
+        revision: i64,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Instance> {
+        let keys = self.keys.clone();
+        self.write("writing what was found out", move |db| {
+            query::record(db, &keys, id, revision, &outcome, now)
         })
         .await
     }

@@ -259,18 +259,50 @@ pub(super) fn finish(
     let before = instance(db, keys, id)?;
     let action = match before.state.pending() {
         Some(action) if before.revision == revision => action,
-        _ => {
-            let reason = format!("the instance has become {} meanwhile", before.state);
-            return Err(Error::Conflict { reason }.into());
-        }
+        _ => return Err(changed(&before)),
     };
+    // Why it was stopped is still to be read when it is.
+    let why = before.failure.clone().filter(|_| action == Action::Stop);
+    write_outcome(db, &before, action.outcome(), why, outcome, now)?;
+    instance(db, keys, id)
+}
+
+pub(super) fn record(
+    db: &Transaction<'_>,
+    keys: &Keyring,
+    id: InstanceId,
+    revision: i64,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Answer<Instance> {
+    let before = instance(db, keys, id)?;
+    let is_settled = before.state.pending().is_none() && before.state != InstanceState::Deleted;
+    if before.revision != revision || !is_settled {
+        return Err(changed(&before));
+    }
+    let (state, why) = (before.state, before.failure.clone());
+    write_outcome(db, &before, state, why, outcome, now)?;
+    instance(db, keys, id)
+}
+
+fn changed(row: &Instance) -> Fault {
+    let reason = format!("the instance has become {} meanwhile", row.state);
+    Error::Conflict { reason }.into()
+}
+
+/// Writes an outcome. Where all went well the row gets a state and what is to be said of it.
+fn write_outcome(
+    db: &Transaction<'_>,
+    before: &Instance,
+    good: InstanceState,
+    why: Option<FailureReason>,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Answer<()> {
     let (state, failure, endpoint) = match outcome {
-        // Why it was stopped is still to be read when it is.
-        Outcome::Done { endpoint } => {
-            let why = before.failure.filter(|_| action == Action::Stop);
-            (action.outcome(), why, *endpoint)
-        }
+        Outcome::Done { endpoint } => (good, why, *endpoint),
         Outcome::Failed(reason) => (InstanceState::Failed, Some(reason.clone()), None),
+        Outcome::Ended => (InstanceState::Stopped, None, None),
     };
     change(
         db,
@@ -279,15 +311,17 @@ pub(super) fn finish(
                               password = iif(?2 = 'deleted', '', password)
          WHERE id = ?1",
         params![
-            Text(id),
+            Text(before.id),
             Text(state),
             failure.map(Text),
             endpoint.map(Text),
             now.0
         ],
     )?;
-    note_transition(db, id, now)?;
-    instance(db, keys, id)
+    if state == before.state {
+        return Ok(());
+    }
+    note_transition(db, before.id, now)
 }
 
 /// Keeps the present state of an instance as a step.

@@ -1,0 +1,229 @@
+//! A hypervisor by the contract of the trait, with outages and desktops that end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use daas_core::hypervisor::{
+    ExecOutput, Hypervisor, HypervisorEvent, Observed, PowerState, Spec, Usage,
+};
+use daas_core::model::{InstanceId, Timestamp};
+use daas_core::{Error, Result};
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use crate::life::Life;
+use crate::world::{Desktop, Inner, Power};
+
+pub struct Engine {
+    pub life: Arc<Life>,
+}
+
+fn unreachable() -> Error {
+    Error::Unavailable {
+        backend: "the engine",
+        operation: "a call",
+        source: None,
+    }
+}
+
+const GONE: Error = Error::NotFound { what: "instance" };
+
+fn observed(id: InstanceId, desktop: &Desktop) -> Observed {
+    let power = match desktop.power {
+        Power::Stopped => PowerState::Stopped,
+        Power::Runs { ready_at } if ready_at <= Timestamp::now() => PowerState::Running,
+        Power::Runs { .. } => PowerState::Starting,
+        Power::Frozen { .. } => PowerState::Suspended,
+    };
+    let endpoint = (power != PowerState::Stopped).then_some(desktop.endpoint);
+    Observed {
+        id,
+        power,
+        endpoint,
+    }
+}
+
+impl Engine {
+    async fn call<T>(&self, name: &str, call: impl FnOnce(&mut Inner) -> Result<T>) -> Result<T> {
+        let world = &self.life.world;
+        let latency = world.between(1, 300);
+        let done = async {
+            sleep(Duration::from_millis(latency)).await;
+            let mut inner = world.inner();
+            if inner.outage_until > Timestamp::now() {
+                return Err(unreachable());
+            }
+            call(&mut inner)
+        };
+        self.life.call(name, unreachable, done).await
+    }
+
+    /// A call that changes a desktop: no two at a time for one of them.
+    async fn change<T>(
+        &self,
+        id: InstanceId,
+        name: &str,
+        call: impl FnOnce(&mut Inner) -> Result<T>,
+    ) -> Result<T> {
+        let is_first = self.life.world.inner().busy.insert(id);
+        assert!(is_first, "{name} {id} while something else is done to it");
+        let done = self.call(&format!("{name} {id}"), call).await;
+        self.life.world.inner().busy.remove(&id);
+        done
+    }
+}
+
+#[async_trait]
+impl Hypervisor for Engine {
+    async fn check(&self) -> Result<String> {
+        self.call("check", |_| Ok("simulated".to_owned())).await
+    }
+
+    async fn has_image(&self, _: &str) -> Result<bool> {
+        self.call("has_image", |_| Ok(true)).await
+    }
+
+    async fn create(&self, spec: &Spec) -> Result<()> {
+        let id = spec.id;
+        self.change(id, "create", |inner| {
+            let endpoint = inner.new_endpoint();
+            inner.desktops.entry(id).or_insert(Desktop {
+                power: Power::Stopped,
+                endpoint,
+            });
+            Ok(())
+        })
+        .await
+    }
+
+    async fn start(&self, id: InstanceId) -> Result<()> {
+        // One in fifty never answers.
+        let boot = match self.life.world.between(0, 49) {
+            0 => 1_000_000,
+            _ => self.life.world.between(100, 6000),
+        };
+        self.change(id, "start", |inner| {
+            let endpoint = inner.new_endpoint();
+            let desktop = inner.desktops.get_mut(&id).ok_or(GONE)?;
+            match desktop.power {
+                Power::Stopped => {
+                    let ready_at = Timestamp::now().plus_ms(boot as i64);
+                    *desktop = Desktop {
+                        power: Power::Runs { ready_at },
+                        endpoint,
+                    };
+                }
+                Power::Runs { .. } => {}
+                Power::Frozen { .. } => {
+                    let reason = "it is frozen".to_owned();
+                    return Err(Error::Conflict { reason });
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn stop(&self, id: InstanceId, _: Duration) -> Result<()> {
+        self.change(id, "stop", |inner| {
+            inner.desktops.get_mut(&id).ok_or(GONE)?.power = Power::Stopped;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn suspend(&self, id: InstanceId) -> Result<()> {
+        self.change(id, "suspend", |inner| {
+            let desktop = inner.desktops.get_mut(&id).ok_or(GONE)?;
+            match desktop.power {
+                Power::Runs { ready_at } => desktop.power = Power::Frozen { ready_at },
+                Power::Frozen { .. } => {}
+                Power::Stopped => {
+                    let reason = "it is stopped".to_owned();
+                    return Err(Error::Conflict { reason });
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn resume(&self, id: InstanceId) -> Result<()> {
+        self.change(id, "resume", |inner| {
+            let desktop = inner.desktops.get_mut(&id).ok_or(GONE)?;
+            match desktop.power {
+                Power::Frozen { ready_at } => desktop.power = Power::Runs { ready_at },
+                Power::Runs { .. } => {}
+                Power::Stopped => {
+                    let reason = "it is stopped".to_owned();
+                    return Err(Error::Conflict { reason });
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn remove(&self, id: InstanceId) -> Result<()> {
+        self.change(id, "remove", |inner| {
+            inner.desktops.remove(&id);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn inspect(&self, id: InstanceId) -> Result<Observed> {
+        self.call("inspect", |inner| {
+            let desktop = inner.desktops.get(&id).ok_or(GONE)?;
+            Ok(observed(id, desktop))
+        })
+        .await
+    }
+
+    async fn list(&self) -> Result<Vec<Observed>> {
+        self.call("list", |inner| {
+            let all = inner.desktops.iter();
+            Ok(all.map(|(id, desktop)| observed(*id, desktop)).collect())
+        })
+        .await
+    }
+
+    async fn usage(&self, _: InstanceId) -> Result<Usage> {
+        Ok(Usage::default())
+    }
+
+    async fn log(&self, _: InstanceId) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    async fn exec(&self, _: InstanceId, _: &[&str]) -> Result<ExecOutput> {
+        Err(GONE)
+    }
+
+    async fn resize(&self, _: InstanceId, _: u32, _: u32) -> Result<()> {
+        Ok(())
+    }
+
+    async fn watch(&self, events: mpsc::Sender<HypervisorEvent>) {
+        let world = &self.life.world;
+        let mut was_out = true;
+        loop {
+            sleep(Duration::from_millis(500)).await;
+            let is_out = world.inner().outage_until > Timestamp::now();
+            let mut news = std::mem::take(&mut world.inner().events);
+            // What happens meanwhile nobody tells.
+            if is_out {
+                news.clear();
+            } else if was_out {
+                news.push(HypervisorEvent::Reconnected);
+            }
+            was_out = is_out;
+            for event in news {
+                if events.send(event).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}

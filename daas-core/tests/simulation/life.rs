@@ -1,0 +1,320 @@
+//! One life of the server: from its start until it is killed, or ends.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use daas_core::audit::AuditAction;
+use daas_core::hypervisor::HypervisorEvent;
+use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
+use daas_core::model::{Action, AppId, InstanceId, Quota, Timestamp, UserId};
+use daas_core::storage::{Instances as _, People as _, Sqlite};
+use daas_core::{Error, Result, simulation};
+use tokio::runtime::Builder;
+use tokio::sync::Notify;
+use tokio::time::{interval, sleep};
+
+use crate::check;
+use crate::hypervisor::Engine;
+use crate::store::Store;
+use crate::support;
+use crate::world::{Desktop, Fate, Happening, Power, World};
+
+/// How often rows and desktops are compared.
+const RECONCILE: Duration = Duration::from_secs(15);
+/// Time in which all must be well again.
+const SETTLED: Duration = Duration::from_secs(30);
+/// What somebody may want.
+const ACTIONS: [Action; 5] = [
+    Action::Start,
+    Action::Suspend,
+    Action::Resume,
+    Action::Stop,
+    Action::Delete,
+];
+
+/// Whether the server still lives, and what it lives in.
+pub struct Life {
+    pub world: Arc<World>,
+    killed: AtomicBool,
+    death: Notify,
+}
+
+impl Life {
+    /// Makes a call, unless it fails or the server dies. Nothing follows on death.
+    pub async fn call<T>(
+        &self,
+        name: &str,
+        fault: fn() -> Error,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        self.stay_dead().await;
+        let fate = self.world.fate();
+        match fate {
+            Fate::KillsBefore => self.kill(name).await,
+            Fate::FailsBefore => {
+                self.world.count(Happening::FailedBefore);
+                self.world.note(format_args!("{name}: fails before"));
+                return Err(fault());
+            }
+            _ => {}
+        }
+        let done = call.await;
+        self.stay_dead().await;
+        self.world.note(format_args!("{name}: {}", done.is_ok()));
+        match fate {
+            Fate::KillsAfter => self.kill(name).await,
+            Fate::FailsAfter if done.is_ok() => {
+                self.world.count(Happening::FailedAfter);
+                self.world.note(format_args!("{name}: fails after"));
+                return Err(fault());
+            }
+            _ => {}
+        }
+        done
+    }
+
+    async fn stay_dead(&self) {
+        if self.killed.load(Ordering::Relaxed) {
+            pending::<()>().await;
+        }
+    }
+
+    async fn kill(&self, at: &str) {
+        self.world.count(Happening::Kill);
+        self.world.note(format_args!("killed at {at}"));
+        self.killed.store(true, Ordering::Relaxed);
+        self.death.notify_one();
+        pending::<()>().await;
+    }
+}
+
+/// What a life has.
+struct Server {
+    life: Arc<Life>,
+    /// Without faults: for those who only look.
+    store: Arc<Sqlite>,
+    lifecycle: Lifecycle,
+    owner: UserId,
+    app: AppId,
+}
+
+/// Runs something in a life that begins now.
+fn begin<F: Future<Output = ()>>(world: &Arc<World>, run: impl FnOnce(Server) -> F) {
+    let mut runtime = Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let (seed, start) = world.begin_life();
+        let _world = simulation::enter(seed, start);
+        let life = Arc::new(Life {
+            world: Arc::clone(world),
+            killed: AtomicBool::new(false),
+            death: Notify::new(),
+        });
+        let server = start_server(&life).await;
+        let run = run(server);
+        tokio::select! {
+            () = run => {}
+            () = life.death.notified() => {}
+        }
+        world.end_life(Timestamp::now());
+    });
+    // With the runtime all that was under way is gone, as in a process that was killed.
+}
+
+async fn start_server(life: &Arc<Life>) -> Server {
+    let (db, keys) = life.world.files();
+    let store = Arc::new(Sqlite::open(&db, &keys).await.unwrap());
+    let (owner, app) = first_rows(&store).await;
+    let faulty = Arc::new(Store {
+        life: Arc::clone(life),
+        store: Arc::clone(&store),
+    });
+    let engine = Arc::new(Engine {
+        life: Arc::clone(life),
+    });
+    let config = LifecycleConfig {
+        quota: Quota {
+            instances: Some(8),
+            ..Quota::default()
+        },
+        start_timeout: Duration::from_secs(20),
+        stop_timeout: Duration::from_secs(5),
+    };
+    let lifecycle = Lifecycle::new(faulty, engine, config);
+    let (watching, comparing) = (lifecycle.clone(), lifecycle.clone());
+    tokio::spawn(async move {
+        loop {
+            watching.watch().await;
+            sleep(Duration::from_secs(5)).await;
+        }
+    });
+    tokio::spawn(async move {
+        let mut ticks = interval(RECONCILE);
+        loop {
+            ticks.tick().await;
+            // It is tried again.
+            drop(comparing.reconcile().await);
+        }
+    });
+    Server {
+        life: Arc::clone(life),
+        store,
+        lifecycle,
+        owner,
+        app,
+    }
+}
+
+async fn first_rows(store: &Sqlite) -> (UserId, AppId) {
+    if store.count_users().await.unwrap() == 0 {
+        let (user, entry) = (
+            support::user("ada"),
+            support::entry(AuditAction::UserCreate),
+        );
+        store.add_user(user, Vec::new(), entry).await.unwrap();
+        store.put_app(support::app("desktop")).await.unwrap();
+    }
+    let owner = store.user_by_name("ada").await.unwrap().id;
+    (owner, store.apps().await.unwrap()[0].id)
+}
+
+/// A life in which people do things and things go wrong.
+pub fn live(world: &Arc<World>) {
+    begin(world, |server| async move {
+        let world = Arc::clone(&server.life.world);
+        for _ in 0..world.between(5, 40) {
+            sleep(Duration::from_millis(world.between(0, 8000))).await;
+            server.step().await;
+        }
+    });
+}
+
+/// A life without faults, at the end of which all is well.
+pub fn settle(world: &Arc<World>) {
+    begin(world, |server| async move {
+        sleep(SETTLED).await;
+        check::agree(&server.life.world, &server.store).await;
+    });
+}
+
+impl Server {
+    async fn step(&self) {
+        let world = &self.life.world;
+        match world.between(0, 99) {
+            0..40 => self.launch().await,
+            40..80 => self.act().await,
+            80..87 => self.end_desktop(),
+            87..91 => self.lose_desktop(),
+            91..94 => self.touch_desktop(),
+            94 => self.find_desktop(),
+            95..98 => self.begin_outage(),
+            _ => self.life.kill("any time").await,
+        }
+    }
+
+    async fn launch(&self) {
+        self.life.world.count(Happening::Launch);
+        if let Ok(instance) = self.lifecycle.launch(self.owner, self.app).await {
+            self.told(instance.id, Action::Start);
+        }
+    }
+
+    fn told(&self, id: InstanceId, action: Action) {
+        self.life
+            .world
+            .note(format_args!("{action} {id} is under way"));
+        self.life.world.inner().told.insert(id, action);
+    }
+
+    async fn act(&self) {
+        let world = &self.life.world;
+        let rows = self.store.instances(None).await.unwrap();
+        let mut ids: Vec<InstanceId> = rows.iter().map(|row| row.id).collect();
+        ids.sort_unstable();
+        let (Some(id), Some(action)) = (world.pick(&ids), world.pick(&ACTIONS)) else {
+            return;
+        };
+        world.count(Happening::Act);
+        if self.lifecycle.act(id, action).await.is_ok() {
+            self.told(id, action);
+        }
+    }
+
+    fn a_desktop(&self) -> Option<InstanceId> {
+        let world = &self.life.world;
+        let ids: Vec<InstanceId> = world.inner().desktops.keys().copied().collect();
+        world.pick(&ids)
+    }
+
+    fn end_desktop(&self) {
+        let Some(id) = self.a_desktop() else {
+            return;
+        };
+        let world = &self.life.world;
+        world.count(Happening::DesktopEnded);
+        world.note(format_args!("{id} ends by itself"));
+        let mut inner = world.inner();
+        if let Some(desktop) = inner.desktops.get_mut(&id) {
+            desktop.power = Power::Stopped;
+        }
+        inner.events.push(HypervisorEvent::Changed(id));
+    }
+
+    /// Somebody with a shell freezes, thaws or starts it.
+    fn touch_desktop(&self) {
+        let Some(id) = self.a_desktop() else {
+            return;
+        };
+        let world = &self.life.world;
+        world.count(Happening::DesktopTouched);
+        world.note(format_args!("{id} is touched"));
+        let (mut inner, ready_at) = (world.inner(), Timestamp::now());
+        let endpoint = inner.new_endpoint();
+        if let Some(desktop) = inner.desktops.get_mut(&id) {
+            desktop.power = match desktop.power {
+                Power::Runs { ready_at } => Power::Frozen { ready_at },
+                Power::Frozen { ready_at } => Power::Runs { ready_at },
+                Power::Stopped => {
+                    desktop.endpoint = endpoint;
+                    Power::Runs { ready_at }
+                }
+            };
+        }
+        inner.events.push(HypervisorEvent::Changed(id));
+    }
+
+    /// Somebody went back to an older copy of the database, which knows less.
+    fn find_desktop(&self) {
+        let (world, id) = (&self.life.world, InstanceId::random());
+        world.count(Happening::DesktopFound);
+        world.note(format_args!("{id} is there, and nobody knows it"));
+        let (mut inner, ready_at) = (world.inner(), Timestamp::now());
+        let desktop = Desktop {
+            power: Power::Runs { ready_at },
+            endpoint: inner.new_endpoint(),
+        };
+        inner.desktops.insert(id, desktop);
+    }
+
+    fn lose_desktop(&self) {
+        let Some(id) = self.a_desktop() else {
+            return;
+        };
+        let world = &self.life.world;
+        world.count(Happening::DesktopLost);
+        world.note(format_args!("{id} is lost"));
+        let mut inner = world.inner();
+        inner.desktops.remove(&id);
+        inner.events.push(HypervisorEvent::Changed(id));
+    }
+
+    fn begin_outage(&self) {
+        let world = &self.life.world;
+        let lasts = world.between(100, 40_000) as i64;
+        world.count(Happening::Outage);
+        world.note(format_args!("outage of {lasts} ms"));
+        world.inner().outage_until = Timestamp::now().plus_ms(lasts);
+    }
+}
