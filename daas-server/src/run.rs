@@ -110,8 +110,10 @@ async fn run_here(
     send_on(config, limits).await?;
     let services = assemble(config, admin_password, tunnel_runtime).await?;
     services.start();
+    // Before anybody is told that it runs: whoever ends it at once ends it in order, too.
+    let end = told_to_end()?;
     tracing::info!(%address, "listening on {scheme}://{address}");
-    serve(listener, services, limits, told_to_end()?).await?;
+    serve(listener, services, limits, end).await?;
     tracing::info!("ended");
     Ok(())
 }
