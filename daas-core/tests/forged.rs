@@ -88,7 +88,7 @@ struct Real {
 impl Real {
     async fn new() -> Self {
         let fixture = fixture().await;
-        let passwords = Passwords::new().await.unwrap();
+        let passwords = Passwords::new().unwrap();
         let access = Access::new(fixture.store.clone(), passwords, AccessConfig::default());
         let owner = fixture.store.user(fixture.owner).await.unwrap();
         let token = Token::random().unwrap();

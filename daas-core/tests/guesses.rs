@@ -25,7 +25,7 @@ struct Door {
 impl Door {
     async fn new() -> Self {
         let fixture = fixture().await;
-        let passwords = Passwords::new().await.unwrap();
+        let passwords = Passwords::new().unwrap();
         let hash = passwords.hash(secret(PASSWORD)).await.unwrap();
         let access = Access::new(fixture.store.clone(), passwords, AccessConfig::default());
         Self {

@@ -10,10 +10,8 @@
 
 #[path = "support/browser.rs"]
 mod browser;
-
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+#[path = "support/provider.rs"]
+mod provider;
 
 use browser::{Browser, Page};
 use daas_core::Secret;
@@ -21,6 +19,7 @@ use daas_core::access::sign_on::oidc::{
     Oidc, OidcAnswer, OidcConfig, OidcError, OidcLogIn, OidcPending,
 };
 use daas_core::model::Timestamp;
+use provider::Provider;
 use serde_json::{Value, json};
 
 const BACK: &str = "http://127.0.0.1:9/api/v1/sign-on/oidc/corp/answer";
@@ -28,64 +27,16 @@ const HOME: &str = "http://127.0.0.1:9/";
 const SECRET: &str = "a secret: +&%/=";
 const PASSWORD: &str = "correct horse";
 
-/// A provider that runs as long as this is held.
-struct Provider {
-    process: Child,
-    issuer: String,
-}
+/// A provider with these people and clients.
+struct Corp(Provider);
 
-impl Drop for Provider {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Why no provider can be started here.
-fn missing(folder: &Path) -> Option<&'static str> {
-    let node = Command::new("node").arg("--version").output();
-    let version = node.map(|output| String::from_utf8(output.stdout).unwrap());
-    let version = version.unwrap_or_default();
-    let major = version.trim_start_matches('v').split('.').next();
-    if major.and_then(|major| major.parse::<u32>().ok()) < Some(20) {
-        return Some("there is no Node of version 20 or newer");
-    }
-    let is_there = folder.join("node_modules/oidc-provider").is_dir();
-    (!is_there).then_some("`npm ci` was not run in daas-core/tests/oidc-provider")
-}
-
-impl Provider {
-    /// Starts one; says so where there is none, past the capture of output.
+impl Corp {
     fn start(more: Value) -> Option<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oidc-provider");
-        if let Some(reason) = missing(&folder) {
-            let is_required = std::env::var_os("DAAS_REQUIRE_SIGN_ON").is_some();
-            assert!(!is_required, "a provider is required: {reason}");
-            let mut out = std::io::stderr();
-            writeln!(out, "SKIPPED: oidc: {reason}").unwrap();
-            return None;
-        }
         let mut config = json!({ "clients": clients(), "people": people() });
         for (name, value) in more.as_object().unwrap() {
             config[name] = value.clone();
         }
-        let mut command = Command::new("node");
-        command
-            .current_dir(folder)
-            .arg("provider.mjs")
-            .arg(config.to_string());
-        let pipes = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut process = pipes.spawn().unwrap();
-        let mut line = String::new();
-        let output = process.stdout.take().unwrap();
-        BufReader::new(output).read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).expect("the provider does not start");
-        let issuer = ready["issuer"].as_str().unwrap().to_owned();
-        Some(Self { process, issuer })
+        Provider::start(&config).map(Self)
     }
 
     fn config(&self, client_id: &str) -> OidcConfig {
@@ -95,7 +46,7 @@ impl Provider {
             scopes: ["openid", "profile", "email", "groups"]
                 .map(str::to_owned)
                 .to_vec(),
-            ..OidcConfig::new("corp", "Corp", &self.issuer, client_id)
+            ..OidcConfig::new("corp", "Corp", &self.0.issuer, client_id)
         }
     }
 
@@ -210,7 +161,7 @@ fn assert_refused(result: Result<OidcLogIn, OidcError>, reason: &str) {
 async fn people_log_in_with_their_groups() {
     // In the token, or told besides.
     for in_token in [false, true] {
-        let Some(provider) = Provider::start(json!({ "claimsInToken": in_token })) else {
+        let Some(provider) = Corp::start(json!({ "claimsInToken": in_token })) else {
             return;
         };
         for client in ["basic", "post", "public"] {
@@ -223,7 +174,7 @@ async fn people_log_in_with_their_groups() {
 
 #[tokio::test]
 async fn all_algorithms_of_the_provider() {
-    let Some(provider) = Provider::start(json!({})) else {
+    let Some(provider) = Corp::start(json!({})) else {
         return;
     };
     for algorithm in ALGORITHMS {
@@ -236,7 +187,7 @@ async fn all_algorithms_of_the_provider() {
 
 #[tokio::test]
 async fn people_may_say_no() {
-    let Some(provider) = Provider::start(json!({})) else {
+    let Some(provider) = Corp::start(json!({})) else {
         return;
     };
     let oidc = provider.oidc("basic");
@@ -262,7 +213,7 @@ async fn people_may_say_no() {
 
 #[tokio::test]
 async fn a_code_is_good_once_and_for_one_log_in() {
-    let Some(provider) = Provider::start(json!({})) else {
+    let Some(provider) = Corp::start(json!({})) else {
         return;
     };
     let oidc = provider.oidc("public");
@@ -289,7 +240,7 @@ async fn a_code_is_good_once_and_for_one_log_in() {
 
 #[tokio::test]
 async fn answers_that_were_changed() {
-    let Some(provider) = Provider::start(json!({})) else {
+    let Some(provider) = Corp::start(json!({})) else {
         return;
     };
     let oidc = provider.oidc("basic");
@@ -323,7 +274,7 @@ async fn answers_that_were_changed() {
 
 #[tokio::test]
 async fn who_has_no_name_is_not_let_in() {
-    let Some(provider) = Provider::start(json!({})) else {
+    let Some(provider) = Corp::start(json!({})) else {
         return;
     };
     let oidc = provider.oidc("basic");
@@ -344,7 +295,7 @@ async fn who_has_no_name_is_not_let_in() {
 
 #[tokio::test]
 async fn a_wrong_secret_is_for_the_administrator() {
-    let Some(provider) = Provider::start(json!({})) else {
+    let Some(provider) = Corp::start(json!({})) else {
         return;
     };
     let config = OidcConfig {
@@ -357,7 +308,7 @@ async fn a_wrong_secret_is_for_the_administrator() {
         "{result:?}"
     );
     let config = OidcConfig {
-        issuer: format!("{}/", provider.issuer),
+        issuer: format!("{}/", provider.0.issuer),
         ..provider.config("basic")
     };
     let result = Oidc::new(config).unwrap().check().await;
@@ -369,7 +320,7 @@ async fn a_wrong_secret_is_for_the_administrator() {
 
 #[tokio::test]
 async fn logging_out_ends_the_session_at_the_provider() {
-    let Some(provider) = Provider::start(json!({})) else {
+    let Some(provider) = Corp::start(json!({})) else {
         return;
     };
     let oidc = provider.oidc("basic");
@@ -408,7 +359,7 @@ async fn logging_out_ends_the_session_at_the_provider() {
 
 #[tokio::test]
 async fn a_provider_that_ends() {
-    let Some(provider) = Provider::start(json!({})) else {
+    let Some(provider) = Corp::start(json!({})) else {
         return;
     };
     let oidc = provider.oidc("basic");

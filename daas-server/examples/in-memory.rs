@@ -25,7 +25,7 @@ use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{Quota, Role, Timestamp};
 use daas_core::storage::{Sqlite, Store};
 use daas_server::tunnel::Registry;
-use daas_server::{Limits, OpenTunnels, Parts, Services, Settings, serve, threads};
+use daas_server::{Limits, OpenTunnels, Parts, Services, Settings, SignOn, serve, threads};
 use tokio::io::{duplex, sink, split};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -84,7 +84,7 @@ async fn run(password: Secret<String>, tunnels: Handle) -> Result<(), Box<dyn Er
     let folder = tempfile::tempdir()?;
     let (db, keys) = (folder.path().join("db"), folder.path().join("keys"));
     let store: Arc<dyn Store> = Arc::new(Sqlite::open(&db, &keys).await?);
-    let passwords = Passwords::new().await?;
+    let passwords = Passwords::new()?;
     let access = Access::new(store.clone(), passwords, AccessConfig::default());
     fill(&*store, &access, password).await?;
     let services = assemble(store, access, tunnels)?;
@@ -135,6 +135,7 @@ fn assemble(
         registry: Registry::new(),
     };
     Ok(Services::new(Parts {
+        sign_on: SignOn::default(),
         access,
         lifecycle: Lifecycle::new(store.clone(), hypervisor.clone(), lifecycle),
         tunnels: Arc::new(tunnels),

@@ -18,6 +18,8 @@ use tokio::time::timeout;
 
 use crate::config::{Config, Origin, Tls};
 use crate::page;
+#[cfg(any(feature = "ldap", feature = "oidc"))]
+use crate::sign_on;
 use crate::tls::{DAY_MS, Loaded, SOON_MS};
 
 /// Time for each part to answer.
@@ -66,6 +68,10 @@ pub async fn check(config: &Config, hypervisor: &dyn Hypervisor) -> (String, boo
     for address in &config.guacd {
         check_guacd(address, &mut report).await;
     }
+    #[cfg(feature = "ldap")]
+    check_directory(config, &mut report).await;
+    #[cfg(feature = "oidc")]
+    check_providers(config, &mut report).await;
     check_page(&mut report);
     (report.text, report.good)
 }
@@ -170,6 +176,41 @@ async fn check_guacd(address: &str, report: &mut Report) {
             let advice = "Start guacd (deploy/ has a Dockerfile; or guacd -b 127.0.0.1 -f) with its \
                           VNC plugin, or set gateway.guacd.";
             report.bad("guacd", &format!("{address}: {}", chain(&error)), advice);
+        }
+    }
+}
+
+#[cfg(feature = "ldap")]
+async fn check_directory(config: &Config, report: &mut Report) {
+    let part = "directory";
+    let advice = "See that the directory runs and can be reached from here, and compare [ldap] \
+                  with what its administrator says.";
+    let directory = match sign_on::directory(config).await {
+        Ok(Some(directory)) => directory,
+        Ok(None) => return,
+        Err(error) => return report.bad(part, &chain(&error), advice),
+    };
+    let address = directory.address();
+    match directory.check().await {
+        Ok(()) => report.good(part, &format!("{address} can be searched")),
+        Err(error) => report.bad(part, &format!("{address}: {}", chain(&error)), advice),
+    }
+}
+
+#[cfg(feature = "oidc")]
+async fn check_providers(config: &Config, report: &mut Report) {
+    let part = "provider";
+    let advice = "See that the provider can be reached from here, and compare [[oidc]] with what \
+                  it says of itself at its issuer followed by /.well-known/openid-configuration.";
+    let providers = match sign_on::providers(config).await {
+        Ok(providers) => providers,
+        Err(error) => return report.bad(part, &chain(&error), advice),
+    };
+    for provider in providers {
+        let id = provider.id();
+        match provider.check().await {
+            Ok(()) => report.good(part, &format!("{id} answers and has keys")),
+            Err(error) => report.bad(part, &format!("{id}: {}", chain(&error)), advice),
         }
     }
 }

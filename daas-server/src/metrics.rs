@@ -15,16 +15,16 @@ pub(crate) struct Metrics {
 }
 
 /// The method, if it is one that a client may well send; there is no end of others.
-fn known(method: &str) -> &'static str {
+pub(crate) fn known(method: &str) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     let known = KNOWN.into_iter().find(|known| *known == method);
     known.unwrap_or("other")
 }
 
 impl Metrics {
-    pub(crate) fn count(&self, method: &str, route: &'static str, status: u16) {
+    pub(crate) fn count(&self, method: &'static str, route: &'static str, status: u16) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        *requests.entry((known(method), route, status)).or_default() += 1;
+        *requests.entry((method, route, status)).or_default() += 1;
     }
 
     /// In the text format of Prometheus.

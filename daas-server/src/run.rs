@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::http::{Limits, Listener, redirect, serve};
 use crate::open_tunnels::OpenTunnels;
 use crate::services::{Parts, Services, Settings};
+use crate::sign_on::{SignOnFault, add_places};
 #[cfg(feature = "acme")]
 use crate::tls::Managed;
 use crate::tls::{Certificates, TlsError};
@@ -43,6 +44,9 @@ pub enum RunError {
     /// The certificate cannot be used.
     #[error("TLS cannot be spoken")]
     Tls(#[from] TlsError),
+    /// Another place that says who somebody is cannot be used.
+    #[error("people could not log in as the configuration says")]
+    SignOn(#[from] SignOnFault),
     /// A folder cannot be made.
     #[error("cannot make the folder of the database")]
     Folder(#[source] io::Error),
@@ -181,8 +185,9 @@ async fn assemble(
     tunnel_runtime: Handle,
 ) -> Result<Arc<Services>, RunError> {
     let store: Arc<dyn Store> = Arc::new(open_store(config).await?);
-    let passwords = Passwords::new().await?;
+    let passwords = Passwords::new()?;
     let access = Access::new(store.clone(), passwords, config.access);
+    let (access, sign_on) = add_places(config, access).await?;
     add_first_user(&*store, &access, admin_password).await?;
     for app in &config.apps {
         store.put_app(app.clone()).await?;
@@ -212,6 +217,7 @@ async fn assemble(
         store,
         gateway,
         tunnels: Arc::new(tunnels),
+        sign_on,
         settings: Settings::new(config),
     })?)
 }

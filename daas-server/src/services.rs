@@ -19,6 +19,7 @@ use crate::api;
 use crate::config::{AddressRange, Config, Origin};
 use crate::http::{Limiter, Problem, Rates, Router, network};
 use crate::metrics::Metrics;
+use crate::sign_on::SignOn;
 use crate::steps::Steps;
 use crate::tunnels::Tunnels;
 
@@ -106,6 +107,8 @@ pub struct Parts {
     pub lifecycle: Lifecycle,
     /// Open tunnels.
     pub tunnels: Arc<dyn Tunnels>,
+    /// Other places that say who somebody is.
+    pub sign_on: SignOn,
     /// Of the configuration.
     pub settings: Settings,
 }
@@ -118,6 +121,7 @@ pub struct Services {
     pub(crate) access: Access,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) tunnels: Arc<dyn Tunnels>,
+    pub(crate) sign_on: SignOn,
     pub(crate) settings: Settings,
     pub(crate) router: Router,
     pub(crate) metrics: Metrics,
@@ -160,6 +164,7 @@ impl Services {
             access: parts.access,
             lifecycle: parts.lifecycle,
             tunnels: parts.tunnels,
+            sign_on: parts.sign_on,
             settings: parts.settings,
             router: Router::new(api::ROUTES)?,
             metrics: Metrics::default(),

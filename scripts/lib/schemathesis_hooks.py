@@ -51,6 +51,20 @@ counts = {}
 issued = set()
 
 
+send = requests.adapters.HTTPAdapter.send
+
+
+def send_and_leave(self, request, **kwargs):
+    """After 101 a connection speaks WebSocket, and no other request may go over it."""
+    response = send(self, request, **kwargs)
+    if response.status_code == 101:
+        self.close()
+    return response
+
+
+requests.adapters.HTTPAdapter.send = send_and_leave
+
+
 def unique(kind):
     return f"{kind} {chance.getrandbits(64):x}"
 

@@ -10,13 +10,17 @@ with_node() {
     fi
 }
 
-# With the provider of npm that the test starts.
-test_oidc() {
-    page_install || skip "no Node, and it cannot be installed"
+provider_install() {
+    page_install || return
     (
         cd daas-core/tests/oidc-provider
         with_node npm ci --no-audit --no-fund --silent
     )
+}
+
+# With the provider of npm that the test starts.
+test_oidc() {
+    provider_install || skip "no Node, and it cannot be installed"
     # Built as all tests are, so that nothing is built twice.
     DAAS_REQUIRE_SIGN_ON=1 with_node cargo test --workspace --all-features --test oidc | some_tests
 }
@@ -39,4 +43,23 @@ test_ldap() {
     slapd_install || skip "no slapd, and it cannot be installed"
     # Built as all tests are, so that nothing is built twice.
     DAAS_REQUIRE_SIGN_ON=1 cargo test --workspace --all-features --test ldap | some_tests
+}
+
+# The program with both of them.
+test_sign_on() {
+    slapd_install || skip "no slapd, and it cannot be installed"
+    provider_install || skip "no Node, and it cannot be installed"
+    DAAS_REQUIRE_SIGN_ON=1 with_node cargo test --workspace --all-features --test sign_on | some_tests
+}
+
+# The same with the page, in a browser.
+test_sign_on_in_browser() {
+    local target=${CARGO_TARGET_DIR:-$PWD/target}
+    need_command chromium
+    slapd_install || skip "no slapd, and it cannot be installed"
+    provider_install || skip "no Node, and it cannot be installed"
+    cargo build --workspace --all-features --profile test --bin daas-server --example directory
+    export DAAS_SERVER=$target/debug/daas-server DAAS_DIRECTORY=$target/debug/examples/directory
+    export TEST_PICTURES=$target/test-pictures
+    vitest sign-on --config vitest.sign-on.config.ts
 }

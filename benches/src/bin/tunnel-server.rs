@@ -28,7 +28,7 @@ use daas_core::model::{Endpoint, InstanceId, Protocol, Quota, Role, Timestamp, U
 use daas_core::storage::{Sqlite, Store};
 use daas_server::tunnel::{About, Registry, Tunnel, parse_display, spawn_tunnel};
 use daas_server::websocket::{Origins, accept};
-use daas_server::{Body, Limits, Parts, Problem, Services, Settings, Tunnels, threads};
+use daas_server::{Body, Limits, Parts, Problem, Services, Settings, SignOn, Tunnels, threads};
 use hyper::body::Incoming;
 use hyper::header::ORIGIN;
 use hyper::{Request, Response, StatusCode};
@@ -74,7 +74,7 @@ async fn serve(guacd: SocketAddr, runtime: Handle) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let store: Arc<dyn Store> =
         Arc::new(Sqlite::open(&folder.path().join("db"), &folder.path().join("keys")).await?);
-    let passwords = Passwords::new().await?;
+    let passwords = Passwords::new()?;
     fill(&*store, &passwords).await?;
     let hypervisor = Arc::new(fake::Fake::with_images(IMAGES));
     let gateway: Arc<dyn Gateway> = Arc::new(Guacd::new(GuacdConfig::new(vec![guacd.to_string()])));
@@ -87,6 +87,7 @@ async fn serve(guacd: SocketAddr, runtime: Handle) -> Result<()> {
         ..LifecycleConfig::default()
     };
     let services = Services::new(Parts {
+        sign_on: SignOn::default(),
         access: Access::new(store.clone(), passwords, AccessConfig::default()),
         lifecycle: Lifecycle::new(store.clone(), hypervisor.clone(), lifecycle),
         tunnels: Arc::new(OneGuacd {

@@ -13,9 +13,7 @@ use super::sign_on::{Identity, RecoveryCodes, TotpSecret};
 use super::{Access, Caller, LoggedIn, Token, millis};
 use crate::audit::{Actor, AuditAction, Details, NewEntry, Outcome, Target, TargetKind};
 use crate::error::{Error, Result};
-use crate::model::{
-    External, Role, Session, SessionId, Source, Timestamp, User, UserId, check_name,
-};
+use crate::model::{External, Role, Session, SessionId, Source, Timestamp, User, check_name};
 use crate::secret::Secret;
 use crate::storage::Person;
 
@@ -82,8 +80,8 @@ impl Access {
     /// The token is for the cookie; only its hash is kept.
     ///
     /// # Errors
-    /// See [`LogInError`]. An unknown name takes as long as a wrong password, unless there is
-    /// a directory to ask.
+    /// See [`LogInError`]. An unknown name takes as long as a wrong password; with a directory
+    /// that takes longer than a hash, names that are known here can be told from others by that.
     pub async fn log_in(
         &self,
         name: &str,
@@ -93,7 +91,11 @@ impl Access {
         now: Timestamp,
     ) -> Result<(Token, LoggedIn), LogInError> {
         let attempt = self.attempt(name, from.address, now)?;
-        let (known, right) = self.check_password(name, password).await?;
+        let checked = self.check_password(name, password).await;
+        if let Err(LogInError::NameTaken(_)) = checked {
+            self.note_refusal(None, from.address, now).await?;
+        }
+        let (known, right) = checked?;
         let refused = match known.clone().filter(|user| right && !user.disabled) {
             None => LogInError::Wrong,
             Some(user) => match self.check_code(&user, code, now).await {
@@ -106,8 +108,7 @@ impl Access {
         };
         // That a code is missing is no answer yet.
         if !matches!(refused, LogInError::CodeNeeded) {
-            self.note_refusal(known.map(|user| user.id), name, from.address, now)
-                .await?;
+            self.note_refusal(known.as_ref(), from.address, now).await?;
         }
         Err(refused)
     }
@@ -127,19 +128,25 @@ impl Access {
         &self,
         name: &str,
         password: Secret<String>,
-    ) -> Result<(Option<User>, bool)> {
+    ) -> Result<(Option<User>, bool), LogInError> {
         let user = match self.store.user_by_name(name).await {
             Ok(user) => Some(user),
             Err(Error::NotFound { .. }) => None,
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         let is_local = user
             .as_ref()
             .is_some_and(|user| user.source == Source::Local);
         let elsewhere = user.as_ref().is_none_or(|user| user.source == Source::Ldap);
         if let Some(directory) = self.directory.as_ref().filter(|_| elsewhere) {
-            let identity = directory.authenticate(name, password).await?;
-            return match identity {
+            // As long as a password that is kept here takes, so that time does not tell whose
+            // is not.
+            let (identity, hashed) = tokio::join!(
+                directory.authenticate(name, password.clone()),
+                self.passwords.verify(password, None),
+            );
+            hashed?;
+            return match identity? {
                 None => Ok((user, false)),
                 Some(identity) => Ok((Some(self.known_as(&identity, Source::Ldap).await?), true)),
             };
@@ -190,36 +197,63 @@ impl Access {
         from: Client,
         now: Timestamp,
     ) -> Result<(Token, LoggedIn), LogInError> {
-        let user = match self.known_as(identity, Source::Oidc).await {
-            Err(Error::AlreadyExists { .. }) => {
-                return Err(LogInError::NameTaken(identity.name.clone()));
-            }
-            user => user?,
-        };
+        let user = self.known_as(identity, Source::Oidc).await?;
         if user.disabled {
-            self.note_refusal(Some(user.id), &user.name, from.address, now)
-                .await?;
+            self.note_refusal(Some(&user), from.address, now).await?;
             return Err(LogInError::Disabled);
         }
         self.let_in(user, from, Some(identity.provider.clone()), now)
             .await
     }
 
+    /// Keeps what an OpenID provider gave for a session, to end its own session by.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn keep_id_token(&self, who: &LoggedIn, token: Secret<String>) -> Result<()> {
+        self.store.keep_id_token(who.session.id, token).await
+    }
+
+    /// What [`keep_id_token`](Self::keep_id_token) kept, if anything.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn id_token(&self, who: &LoggedIn) -> Result<Option<Secret<String>>> {
+        self.store.id_token(who.session.id).await
+    }
+
     /// The account of somebody whom another place vouches for, which is made where there is
     /// none yet. Their groups there count from now on.
-    async fn known_as(&self, identity: &Identity, source: Source) -> Result<User> {
+    async fn known_as(&self, identity: &Identity, source: Source) -> Result<User, LogInError> {
         let external = External {
             provider: identity.provider.clone(),
             subject: identity.subject.clone(),
         };
         let user = match self.store.user_by_external(external.clone()).await {
             Ok(user) => user,
-            Err(Error::NotFound { .. }) => self.add_external(identity, external, source).await?,
-            Err(error) => return Err(error),
+            Err(Error::NotFound { .. }) => self.make_known(identity, external, source).await?,
+            Err(error) => return Err(error.into()),
         };
         let groups = identity.groups.clone();
         self.store.follow_external_groups(user.id, groups).await?;
         Ok(user)
+    }
+
+    /// Makes an account, unless the same person just did so by logging in twice at once.
+    async fn make_known(
+        &self,
+        identity: &Identity,
+        external: External,
+        source: Source,
+    ) -> Result<User, LogInError> {
+        match self.add_external(identity, external.clone(), source).await {
+            Err(Error::AlreadyExists { .. }) => {}
+            added => return Ok(added?),
+        }
+        match self.store.user_by_external(external).await {
+            Err(Error::NotFound { .. }) => Err(LogInError::NameTaken(identity.name.clone())),
+            found => Ok(found?),
+        }
     }
 
     /// A name that is taken is refused: another place must not hand out accounts of this
@@ -295,15 +329,17 @@ impl Access {
         Ok((token, logged_in))
     }
 
+    /// Names nobody whom nobody knows: people type their password where the name belongs, and
+    /// the log is kept for long.
     async fn note_refusal(
         &self,
-        id: Option<UserId>,
-        name: &str,
+        known: Option<&User>,
         address: IpAddr,
         now: Timestamp,
     ) -> Result<()> {
-        let target = match id {
-            Some(id) => Target::new(TargetKind::User, id, name),
+        let name = known.map_or("", |user| &user.name);
+        let target = match known {
+            Some(user) => Target::new(TargetKind::User, user.id, name),
             None => Target::named(TargetKind::User, name),
         };
         let entry = NewEntry {

@@ -45,7 +45,7 @@ pub use words::{AuditAction, Outcome, TargetKind, UnknownWord};
 pub struct Actor {
     /// Their id; none where nobody is known by this name, or it was no person.
     pub id: Option<UserId>,
-    /// The name, also of somebody who is not known.
+    /// The name; empty where somebody is not known.
     pub name: Label,
 }
 

@@ -60,6 +60,19 @@ impl Permission {
 }
 
 impl Role {
+    /// All of them, the one that may do least first.
+    pub const ALL: [Self; 3] = [Self::User, Self::Operator, Self::Admin];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+
     /// What the role alone lets somebody do.
     #[must_use]
     pub const fn has(self, permission: Permission) -> bool {
@@ -238,6 +251,13 @@ mod tests {
 
     fn rights(own: &[Rule], of_groups: &[Rule]) -> Rights {
         Rights::new(Role::User, own.to_vec(), of_groups.to_vec())
+    }
+
+    #[test]
+    fn words_are_those_of_json() {
+        for role in Role::ALL {
+            assert_eq!(serde_json::json!(role), role.as_str());
+        }
     }
 
     #[test]

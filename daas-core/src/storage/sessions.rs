@@ -6,6 +6,7 @@ use super::people::Person;
 use crate::audit::NewEntry;
 use crate::error::Result;
 use crate::model::{ApiToken, InstanceId, Session, SessionId, Timestamp, TokenId, UserId};
+use crate::secret::Secret;
 
 /// A ticket for one WebSocket. The ticket's value itself is nowhere kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,10 @@ pub struct Ticket {
 pub trait Sessions: Send + Sync + 'static {
     /// Keeps a session, and that its user logged in.
     async fn add_session(&self, session: Session, entry: Option<NewEntry>) -> Result<()>;
+    /// Keeps what an OpenID provider gave for a session, sealed, as long as the session lasts.
+    async fn keep_id_token(&self, session: SessionId, token: Secret<String>) -> Result<()>;
+    /// What an OpenID provider gave for a session, if anything.
+    async fn id_token(&self, session: SessionId) -> Result<Option<Secret<String>>>;
     /// The session with a hash and its user, if it has not expired, was used after
     /// `idle_since`, and its user is not disabled. Notes that it is used `now`.
     async fn use_session(

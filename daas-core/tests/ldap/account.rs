@@ -34,7 +34,7 @@ async fn somebody_gets_an_account_that_follows_their_groups() {
         ..searching(&slapd)
     };
     let directory = Arc::new(Ldap::new(&config).unwrap());
-    let passwords = Passwords::new().await.unwrap();
+    let passwords = Passwords::new().unwrap();
     let access = Access::new(f.store.clone(), passwords, AccessConfig::default());
     let access = access.with_directory(directory);
 

@@ -1,5 +1,7 @@
 //! As much of a browser as the forms of an OpenID provider need: cookies, redirects, forms.
 
+#![allow(dead_code, reason = "not every test uses all of it")]
+
 use std::time::Duration;
 
 use ureq::Agent;
@@ -9,19 +11,21 @@ use url::Url;
 /// Most redirects in a row.
 const REDIRECTS: usize = 10;
 
+#[derive(Clone)]
 struct Cookie {
     name: String,
     value: String,
     path: String,
 }
 
+#[derive(Clone)]
 pub(crate) struct Browser {
     agent: Agent,
     cookies: Vec<Cookie>,
 }
 
 /// Where a browser is at last.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Page {
     pub(crate) url: Url,
     pub(crate) status: u16,
@@ -63,6 +67,12 @@ impl Browser {
             agent: Agent::new_with_config(config.build()),
             cookies: Vec::new(),
         }
+    }
+
+    /// The value of a cookie, if there is one.
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        let found = self.cookies.iter().find(|cookie| cookie.name == name)?;
+        Some(&found.value)
     }
 
     /// Goes to an address, and on to where it leads; `stop` is the beginning of addresses
@@ -128,8 +138,11 @@ impl Browser {
         for header in response.headers().get_all("set-cookie") {
             let mut parts = header.to_str().unwrap().split("; ");
             let (name, value) = parts.next().unwrap().split_once('=').unwrap();
-            let path = parts.find_map(|part| part.strip_prefix("path="));
-            let path = path.unwrap_or(url.path()).to_owned();
+            let path = parts.find_map(|part| {
+                let (name, path) = part.split_once('=')?;
+                name.eq_ignore_ascii_case("path").then(|| path.to_owned())
+            });
+            let path = path.unwrap_or_else(|| url.path().to_owned());
             self.cookies
                 .retain(|known| (known.name.as_str(), &known.path) != (name, &path));
             // That is how they are deleted.

@@ -7,6 +7,8 @@ mod groups;
 mod health;
 mod instances;
 mod live;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod openapi;
 mod people;
 mod profile;
@@ -29,9 +31,9 @@ const JSON_MAX: usize = 1024 * 1024;
 /// and what the person has to be allowed. Handlers are asynchronous functions; the table
 /// holds plain ones that box what they answer.
 macro_rules! table {
-    ($($method:ident $path:literal => $policy:ident($($argument:ident),+) $handler:path
+    ($($(#[$attribute:meta])* $method:ident $path:literal => $policy:ident($($argument:ident),+) $handler:path
         $(, scope $scope:ident)? $(, needs $permission:ident)?;)*) => {
-        &[$(Route {
+        &[$($(#[$attribute])* Route {
             method: Method::$method,
             path: $path,
             policy: Policy::$policy(|$($argument),+| Box::pin($handler($($argument),+))),
@@ -60,6 +62,10 @@ pub(crate) static ROUTES: &[Route] = table! {
 
     GET "/api/v1/openapi.json" => Public(call) openapi::document;
     GET "/api/v1/sign-on" => Public(call) sign_on::methods;
+    #[cfg(feature = "oidc")]
+    GET "/api/v1/sign-on/oidc/{id}" => Public(call) oidc::begin;
+    #[cfg(feature = "oidc")]
+    GET "/api/v1/sign-on/oidc/{id}/callback" => Public(call) oidc::finish;
     POST "/api/v1/session" => PublicUnsafe(call) session::log_in;
     GET "/api/v1/session" => Session(call, who) session::who_am_i;
     DELETE "/api/v1/session" => SessionUnsafe(call, who) session::log_out;

@@ -5,7 +5,7 @@ use daas_core::model::Timestamp;
 use daas_core::{Error, Secret};
 use hyper::header::SET_COOKIE;
 use hyper::{Response, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::ANONYMOUS_JSON_MAX;
 use super::view::SessionView;
@@ -104,12 +104,31 @@ pub(super) async fn who_am_i(_: Call, who: LoggedIn) -> Result<Response<Body>, P
     json(StatusCode::OK, &SessionView::new(&who))
 }
 
+/// What is left to do for whoever logged in elsewhere.
+#[derive(Serialize)]
+struct LoggedOut {
+    /// Where the browser has to go to be logged out there too.
+    log_out_url: String,
+}
+
+/// Ends the session, and tells where the browser has to go if it shall be logged out at an
+/// OpenID provider too.
 pub(super) async fn log_out(call: Call, who: LoggedIn) -> Result<Response<Body>, Problem> {
     let services = call.services();
+    #[cfg(feature = "oidc")]
+    let elsewhere = super::oidc::log_out_url(&call, &who).await;
+    #[cfg(not(feature = "oidc"))]
+    let elsewhere = None;
     services.access.log_out(&who, Timestamp::now()).await?;
     services.end_session(who.session.hash);
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
+    let mut response = match elsewhere {
+        Some(log_out_url) => json(StatusCode::OK, &LoggedOut { log_out_url })?,
+        None => {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            response
+        }
+    };
     if let Some(cookie) = clear_cookie(services.settings.secure_cookie()) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }

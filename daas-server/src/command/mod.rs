@@ -86,7 +86,7 @@ struct Desk {
 impl Desk {
     async fn open(config: &Config) -> Result<Self, CommandError> {
         let store: Arc<dyn Store> = Arc::new(open_store(config).await?);
-        let passwords = Passwords::new().await?;
+        let passwords = Passwords::new()?;
         let public = config.server.public_origins.first();
         let listen = config.server.listen;
         Ok(Self {

@@ -10,11 +10,6 @@ use super::{CommandError, Desk, password};
 
 /// Accounts that are read at once.
 const AT_ONCE: u32 = 200;
-const ROLES: [(&str, Role); 3] = [
-    ("user", Role::User),
-    ("operator", Role::Operator),
-    ("admin", Role::Admin),
-];
 
 /// What can be done with users.
 #[derive(Debug, Subcommand)]
@@ -58,10 +53,10 @@ pub struct Add {
 }
 
 fn role_parser() -> impl TypedValueParser<Value = Role> {
-    let words = PossibleValuesParser::new(ROLES.map(|(word, _)| word));
+    let words = PossibleValuesParser::new(Role::ALL.map(Role::as_str));
     words.map(|text| {
-        let role = ROLES.iter().find(|(word, _)| *word == text);
-        role.map_or(Role::User, |(_, role)| *role)
+        let mut all = Role::ALL.into_iter();
+        all.find(|role| role.as_str() == text).unwrap_or(Role::User)
     })
 }
 
@@ -183,12 +178,11 @@ async fn list(desk: &Desk) -> Result<(), CommandError> {
 
 fn print(account: &Account) {
     let user = &account.user;
-    let role = ROLES.iter().find(|(_, role)| *role == user.role);
     let groups: Vec<&str> = account.groups.iter().map(|(_, name)| &**name).collect();
     let last = user.last_login_at;
     line([
         &user.name,
-        role.map_or("", |(word, _)| word),
+        user.role.as_str(),
         if user.disabled { "disabled" } else { "active" },
         match user.source {
             Source::Local => "here",

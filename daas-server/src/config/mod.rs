@@ -6,6 +6,8 @@ mod load;
 mod origin;
 mod proxy;
 mod raw;
+#[cfg(any(feature = "ldap", feature = "oidc"))]
+mod sign_on;
 mod web;
 
 use std::collections::HashSet;
@@ -15,6 +17,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use daas_core::access::AccessConfig;
+#[cfg(feature = "ldap")]
+use daas_core::access::sign_on::ldap::LdapConfig;
+#[cfg(feature = "oidc")]
+use daas_core::access::sign_on::oidc::OidcConfig;
 use daas_core::hypervisor::docker::{self, Home, Network};
 use daas_core::lifecycle::LifecycleConfig;
 use daas_core::model::{App, AppId, Quota, Resources, Timestamp};
@@ -76,6 +82,12 @@ pub struct Config {
     pub access: AccessConfig,
     /// `[limits]` of requests.
     pub rates: Rates,
+    /// `[ldap]`; nothing where no directory is asked.
+    #[cfg(feature = "ldap")]
+    pub ldap: Option<LdapConfig>,
+    /// `[[oidc]]`.
+    #[cfg(feature = "oidc")]
+    pub oidc: Vec<OidcConfig>,
     /// `[log]`.
     pub log: Log,
     /// `[[catalogue.apps]]`.
@@ -91,8 +103,8 @@ impl Config {
         Self::check(sources.read()?)
     }
 
-    /// Reads and checks a configuration, and answers all of it as TOML. There are no
-    /// secrets in it.
+    /// Reads and checks a configuration, and answers all of it as TOML, but for the secrets
+    /// in it.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -126,6 +138,10 @@ impl Config {
             docker: docker_engine(raw.docker)?,
             guacd: guacd(raw.gateway)?,
             tunnel: tunnel(&raw.tunnel)?,
+            #[cfg(feature = "ldap")]
+            ldap: sign_on::ldap(raw.ldap)?,
+            #[cfg(feature = "oidc")]
+            oidc: sign_on::oidc(raw.oidc)?,
             log: log(&raw.log)?,
             apps: apps(raw.catalogue)?,
         })

@@ -17,11 +17,17 @@ impl Origin {
     /// Name or address, without the port; IPv6 in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
-        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        let rest = self.authority();
         match rest.rsplit_once(':') {
             Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
             _ => rest,
         }
+    }
+
+    /// Host and port, as a browser writes them into `Host`.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.0.split_once("://").map_or("", |(_, rest)| rest)
     }
 
     /// As a browser writes it.

@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+#[cfg(feature = "ldap")]
+use daas_core::access::sign_on::ldap::LdapConfig;
+#[cfg(feature = "oidc")]
+use daas_core::access::sign_on::oidc::OidcConfig;
 use daas_core::model::{AppKind, Protocol};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +21,10 @@ pub(super) struct Raw {
     pub(super) tunnel: Tunnel,
     pub(super) limits: Limits,
     pub(super) log: Log,
+    #[cfg(feature = "ldap")]
+    pub(super) ldap: LdapConfig,
+    #[cfg(feature = "oidc")]
+    pub(super) oidc: Vec<OidcConfig>,
     pub(super) catalogue: Catalogue,
 }
 

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use super::policy::client;
 use super::{Body, Problem};
 use crate::Services;
+use crate::expected::without_value;
 
 /// What a handler answers, some time.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Problem>> + Send>>;
@@ -166,7 +167,7 @@ fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
         return Problem::field(within(&path, named), "is missing");
     }
     let field = if path == "." { "body" } else { &path };
-    Problem::field(field, text)
+    Problem::field(field, without_value(text))
 }
 
 /// The path of a field, where the path that is known may lead to what it is in only.

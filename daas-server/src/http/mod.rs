@@ -24,6 +24,10 @@ pub use wire::{Detached, DetachedTls, detach};
 
 pub(crate) use call::{Call, json};
 pub(crate) use cookie::{clear_cookie, session_cookie};
+#[cfg(feature = "oidc")]
+pub(crate) use cookie::{clear_sign_on_cookie, sign_on_cookie, sign_on_token_in};
+#[cfg(feature = "oidc")]
+pub(crate) use policy::place_of;
 pub(crate) use policy::{Needs, Policy, origin_of};
 pub(crate) use rate::{Limiter, network};
 pub(crate) use router::{Route, Router};

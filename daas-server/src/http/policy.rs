@@ -13,6 +13,8 @@ use super::call::{Answer, Call};
 use super::cookie::session_token_in;
 use super::problem::Problem;
 use crate::Services;
+#[cfg(feature = "oidc")]
+use crate::config::Origin;
 
 /// Carries the token against forged requests.
 const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
@@ -245,6 +247,24 @@ pub(crate) fn origin_of(call: &Call) -> String {
     }
     let public = settings.public_origins.first();
     public.map_or_else(String::new, |public| public.as_str().to_owned())
+}
+
+/// Where a browser found this server, for addresses that it shall come back to: requests that
+/// lead here from elsewhere have no origin, so it is told by the name that was asked for, if
+/// that is known to be ours. Else it is the first that the configuration has.
+#[cfg(feature = "oidc")]
+pub(crate) fn place_of(call: &Call) -> Option<String> {
+    let settings = &call.services().settings;
+    let host = text(call.headers(), HOST).unwrap_or_default();
+    let asked = |origin: &&Origin| origin.authority().eq_ignore_ascii_case(host);
+    if let Some(origin) = settings.public_origins.iter().find(asked) {
+        return Some(origin.as_str().to_owned());
+    }
+    if settings.loopback && is_loopback(host) {
+        return Some(format!("{}{host}", settings.own_scheme()));
+    }
+    let first = settings.public_origins.first();
+    first.map(|origin| origin.as_str().to_owned())
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -16,6 +16,7 @@ use super::call::Call;
 use super::policy::{Needs, Policy, client};
 use super::{Body, Problem, head, headers};
 use crate::Services;
+use crate::metrics::known;
 
 /// One line of the table.
 pub(crate) struct Route {
@@ -113,19 +114,18 @@ pub(crate) async fn answer(
     peer: IpAddr,
 ) -> Response<Body> {
     let started = Instant::now();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let method = request.method().clone();
     let (route, result) = match admit(&services, &request, peer) {
         Ok(()) => dispatch(&services, request, peer).await,
         Err(problem) => ("-", Err(problem)),
     };
     let mut response = result.unwrap_or_else(Problem::into_response);
     headers::secure(&mut response, services.settings.secure_cookie());
-    let status = response.status();
-    services
-        .metrics
-        .count(method.as_str(), route, status.as_u16());
-    // The query is left out: tickets stand there.
-    tracing::debug!(%method, path, status = status.as_u16(), elapsed = ?started.elapsed(), "answered");
+    let (method, status) = (known(method.as_str()), response.status().as_u16());
+    services.metrics.count(method, route, status);
+    // Of the address only what is ours: tickets stand in the query, and anywhere in it may be
+    // a secret that somebody pasted by mistake.
+    tracing::debug!(method, route, status, elapsed = ?started.elapsed(), "answered");
     response
 }
 

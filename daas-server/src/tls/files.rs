@@ -197,7 +197,7 @@ fn content(path: &Path, text: impl Into<String>) -> TlsError {
 fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(path)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let chain = chain.map_err(|error| content(path, format!("is not PEM: {error}")))?;
+    let chain = chain.map_err(|error| content(path, not_pem(&error)))?;
     if chain.is_empty() {
         let text = "there is no certificate in it (nothing with BEGIN CERTIFICATE)";
         return Err(content(path, text));
@@ -222,6 +222,18 @@ fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
             path,
             "there is no key in it (nothing with BEGIN PRIVATE KEY)",
         ),
-        error => content(path, format!("is not PEM: {error}")),
+        error => content(path, not_pem(&error)),
     })
+}
+
+/// What is wrong with PEM. The library would repeat the line, and a key may be all in one.
+fn not_pem(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::IllegalSectionStart { .. } => {
+            "is not PEM: in a line with BEGIN there must be nothing else"
+        }
+        pem::Error::MissingSectionEnd { .. } => "is not PEM: the line with END is missing",
+        pem::Error::Base64Decode(_) => "is not PEM: between BEGIN and END must be base64",
+        _ => "is not PEM",
+    }
 }

@@ -4,7 +4,7 @@ use rusqlite_migration::{M, Migrations};
 
 /// All steps from an empty database to the present one.
 pub(super) fn migrations() -> Migrations<'static> {
-    Migrations::new(vec![M::up(FIRST), M::up(PEOPLE)])
+    Migrations::new(vec![M::up(FIRST), M::up(PEOPLE), M::up(ID_TOKENS)])
 }
 
 /// Times are milliseconds since 1970, ids hyphenated UUIDs, states the words of the model.
@@ -200,6 +200,11 @@ CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
 CREATE TRIGGER audit_only_grows BEFORE INSERT ON audit
     WHEN NEW.seq <= (SELECT max(seq) FROM audit)
     BEGIN SELECT raise(ABORT, 'the audit log is never changed'); END;
+";
+
+/// What an OpenID provider is asked with to end its session too; sealed.
+const ID_TOKENS: &str = "
+ALTER TABLE sessions ADD COLUMN id_token TEXT;
 ";
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use super::query::{Answer, all, change};
 use crate::secret::Secret;
 
 /// A column with secrets: its table, its name, and the name of the ids beside it.
-const COLUMNS: [(&str, &str); 3] = [
+const COLUMNS: [(&str, &str); 4] = [
     ("instances", "password"),
+    ("sessions", "id_token"),
     ("users", "totp"),
     ("users", "totp_pending"),
 ];

@@ -6,10 +6,12 @@ use rusqlite::{Connection, Transaction, params};
 use super::audit_log::append;
 use super::query::{Answer, all, change, one, unless_taken};
 use super::rows::{self, Text};
+use super::sealed::purpose;
 use super::{Sqlite, people};
 use crate::audit::NewEntry;
 use crate::error::{Error, Result};
 use crate::model::{ApiToken, Session, SessionId, Timestamp, TokenId, UserId};
+use crate::secret::Secret;
 use crate::storage::{Person, Sessions, Ticket};
 
 /// Most tokens of one person.
@@ -25,6 +27,34 @@ impl Sessions for Sqlite {
         self.write("keeping a session", move |db| {
             add_session(db, &session)?;
             noted(db, entry)
+        })
+        .await
+    }
+
+    async fn keep_id_token(&self, session: SessionId, token: Secret<String>) -> Result<()> {
+        let keys = self.keys.clone();
+        self.write("keeping an ID token", move |db| {
+            let sealed = keys.seal(&purpose("sessions", "id_token", session), &token)?;
+            let sql = "UPDATE sessions SET id_token = ?2 WHERE id = ?1";
+            match change(db, sql, params![Text(session), sealed])? {
+                0 => Err(NO_SESSION.into()),
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
+
+    async fn id_token(&self, session: SessionId) -> Result<Option<Secret<String>>> {
+        let keys = self.keys.clone();
+        self.read("reading an ID token", move |db| {
+            let sql = "SELECT id_token FROM sessions WHERE id = ?1";
+            let sealed = one(db, "session", sql, [Text(session)], |row| {
+                row.get::<_, Option<String>>(0)
+            })?;
+            let purpose = purpose("sessions", "id_token", session);
+            sealed
+                .map(|sealed| keys.unseal(&purpose, &sealed))
+                .transpose()
         })
         .await
     }

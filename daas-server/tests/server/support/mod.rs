@@ -26,7 +26,9 @@ use daas_core::model::{AppId, Quota, Role, Session, SessionId, Timestamp, User};
 use daas_core::storage::{Sqlite, Store};
 use daas_server::tls::Certificates;
 use daas_server::tunnel::Registry;
-use daas_server::{Limits, Listener, NoTunnels, OpenTunnels, Parts, Services, Settings, Tunnels};
+use daas_server::{
+    Limits, Listener, NoTunnels, OpenTunnels, Parts, Services, Settings, SignOn, Tunnels,
+};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, oneshot};
@@ -63,6 +65,7 @@ pub struct Options {
     pub lifecycle: LifecycleConfig,
     pub access: AccessConfig,
     pub tunnels: Arc<dyn Tunnels>,
+    pub sign_on: SignOn,
     /// Where guacd is; then tunnels are those of a real server.
     pub guacd: Option<String>,
     /// With a certificate, TLS is spoken.
@@ -89,6 +92,7 @@ impl Default for Options {
             },
             access: AccessConfig::default(),
             tunnels: Arc::new(NoTunnels::default()),
+            sign_on: SignOn::default(),
             guacd: None,
             certificates: None,
         }
@@ -122,7 +126,7 @@ impl Server {
     pub async fn start_with(options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(open(folder.path()).await);
-        let passwords = Passwords::new().await.unwrap();
+        let passwords = Passwords::new().unwrap();
         for name in ["alice", "bob"] {
             add_user(&*store, &passwords, name, Role::User).await;
         }
@@ -151,6 +155,7 @@ impl Server {
             }
         };
         let services = Services::new(Parts {
+            sign_on: options.sign_on,
             store: store.clone(),
             hypervisor: fake.clone(),
             gateway,

@@ -3,6 +3,8 @@
  * who is logged in. Storage may be full or forbidden; then there are no pictures.
  */
 
+import { attempt } from './attempt';
+
 /** Bounds: 24 pictures of at most 60,000 characters each. */
 export const COUNT_MAX = 24;
 export const LENGTH_MAX = 60_000;
@@ -87,14 +89,6 @@ function parse(text: string | null): Kept | null {
   if (typeof kept?.user !== 'string' || typeof kept.pictures !== 'object') return null;
   const pictures = Object.entries(kept.pictures ?? {}).filter(([, picture]) => isPicture(picture?.url));
   return { user: kept.user, pictures: Object.fromEntries(pictures) };
-}
-
-function attempt<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch {
-    return undefined;
-  }
 }
 
 /** The storage of the browser, where it lets us. */

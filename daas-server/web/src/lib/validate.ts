@@ -1,6 +1,6 @@
 /** What is wrong with a form before it is sent. The server looks again. */
 
-export const NAME_MAX = 64;
+export const NAME_MAX = 100;
 export const PASSWORD_MIN = 8;
 export const PASSWORD_MAX = 1024;
 export const TOKEN_DAYS_MAX = 366;

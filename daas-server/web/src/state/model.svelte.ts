@@ -84,8 +84,9 @@ class Model {
 
   async logOut(): Promise<void> {
     try {
-      await this.client.logOut();
+      const elsewhere = await this.client.logOut();
       this.#loggedOut(false);
+      if (elsewhere !== null) window.location.assign(elsewhere);
     } catch (error) {
       if (this.phase === 'ready') notices.error(wordsFor(error));
     }

@@ -1,6 +1,10 @@
 /** The present route. */
 
+import { attempt } from '../lib/attempt';
 import { hashOf, parseRoute, takeSignOnError, type Route, type SignOnError } from '../lib/route';
+
+/** Where somebody was before they went to another service to log in. */
+const KEPT = 'daas.place';
 
 class Place {
   /** Why another service did not log somebody in, until they try again. */
@@ -11,11 +15,17 @@ class Place {
 
   constructor() {
     this.#takeError();
+    this.#comeBack();
     this.route = this.#read();
     window.addEventListener('hashchange', () => {
       const route = this.#read();
       if (hashOf(route) !== hashOf(this.route) || route.name !== this.route.name) this.#enter(route);
     });
+  }
+
+  /** The present place is where another service shall lead back to, in this tab. */
+  keep(): void {
+    if (this.route.name !== 'catalogue') attempt(() => sessionStorage.setItem(KEPT, hashOf(this.route)));
   }
 
   go(route: Route): void {
@@ -34,6 +44,12 @@ class Place {
     const route = parseRoute(window.location.hash);
     if (route.name === 'invitation') window.history.replaceState(null, '', hashOf(route));
     return route;
+  }
+
+  #comeBack(): void {
+    const kept = attempt(() => sessionStorage.getItem(KEPT)) ?? null;
+    attempt(() => sessionStorage.removeItem(KEPT));
+    if (kept !== null && window.location.hash === '') window.history.replaceState(null, '', kept);
   }
 
   #takeError(): void {

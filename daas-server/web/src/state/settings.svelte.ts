@@ -1,21 +1,16 @@
 /** Choices of this person on this device. */
 
+import { attempt } from '../lib/attempt';
+
 export type TouchMode = 'touchscreen' | 'touchpad';
 
 function load(key: string): string | null {
-  try {
-    return localStorage.getItem(`daas.${key}`);
-  } catch {
-    return null;
-  }
+  return attempt(() => localStorage.getItem(`daas.${key}`)) ?? null;
 }
 
+/** Where it cannot be, it is not remembered. */
 function save(key: string, value: string): void {
-  try {
-    localStorage.setItem(`daas.${key}`, value);
-  } catch {
-    // Not remembered, then.
-  }
+  attempt(() => localStorage.setItem(`daas.${key}`, value));
 }
 
 class Settings {

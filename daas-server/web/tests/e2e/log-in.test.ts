@@ -68,6 +68,17 @@ describe('other services', () => {
     await on.at('app-debian').waitFor();
   });
 
+  it('lead back to where somebody wanted to go', async () => {
+    const on = await visit({ mock: { providers: [{ id: 'uni', name: 'Uni' }] } });
+    await on.page.goto(`${on.mock.url}/#/profile`);
+    await on.at('sign-on-uni').click();
+    await on.at('login-hint').waitFor();
+    expect(on.page.url()).toBe(`${on.mock.url}/#/profile`);
+    await on.page.goto(`${on.mock.url}/`);
+    await on.page.reload();
+    expect(on.page.url(), 'once').toBe(`${on.mock.url}/`);
+  });
+
   it.each([
     ['expired', 'That took too long.'],
     ['disabled', 'Your account is disabled.'],

@@ -29,14 +29,15 @@ interface Account {
 }
 
 /** How many details are opened of each list: they show the same by the same means. */
-const DETAILS = 12;
+export const DETAILS = 12;
 const PATIENCE_MS = 20_000;
 /** A script may start a little later than its element is there. */
 const PAUSE_MS = 250;
 
 type Hooks = { pwned(what: unknown): void; violated(what: string): void };
 
-class Watch {
+/** A page with what notices scripts, and everything else that must not come out of a name. */
+export class Watch {
   readonly seen: string[] = [];
 
   private constructor(
@@ -49,7 +50,6 @@ class Watch {
     page.setDefaultTimeout(PATIENCE_MS);
     const watch = new Watch(page, target);
     await watch.#listen();
-    await page.goto(target.url);
     return watch;
   }
 
@@ -92,10 +92,9 @@ class Watch {
     await this.at('nav-profile').waitFor();
   }
 
-  /** Nothing is on the page that came out of a text, and nothing has run. */
-  async clean(where: string): Promise<void> {
-    await this.page.waitForTimeout(PAUSE_MS);
-    const foreign = await this.page.evaluate(() => {
+  /** Elements and attributes that came out of a text. */
+  async foreign(): Promise<string[]> {
+    return this.page.evaluate(() => {
       const own = (element: Element) =>
         element.matches('script') && element.getAttribute('src')?.startsWith('/assets/') && !element.textContent;
       const kinds = 'script, iframe, object, embed, base, math, foreignObject, animate, use, marquee, frameset, xss, meta[http-equiv]';
@@ -105,24 +104,38 @@ class Watch {
       );
       return [...bad, ...named].map((element) => element.outerHTML.slice(0, 120));
     });
+  }
+
+  /** Nothing is on the page that came out of a text, and nothing has run. */
+  async clean(where: string): Promise<void> {
+    await this.page.waitForTimeout(PAUSE_MS);
+    const foreign = await this.foreign();
     expect({ where, foreign, seen: this.seen }).toEqual({ where, foreign: [], seen: [] });
   }
 
   /** These texts are there, letter by letter. */
   async shows(where: string, texts: Locator, wanted: readonly string[]): Promise<void> {
-    await texts.first().waitFor();
+    await texts.first().waitFor({ state: 'attached' });
     const shown = new Set(await texts.allTextContents());
     expect({ where, missing: wanted.filter((text) => !shown.has(text)) }).toEqual({ where, missing: [] });
     await this.clean(where);
   }
 }
 
-/** Walks through every screen that shows names. */
-export async function noScriptRuns(browser: Browser, target: Target): Promise<void> {
+/** Walks through every screen that shows names, and through what else there is on a server. */
+export async function noScriptRuns(
+  browser: Browser,
+  target: Target,
+  others: (watch: Watch) => Promise<void> = async () => undefined,
+): Promise<void> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   const watch = await Watch.begin(context, target);
   try {
+    await watch.page.goto(target.url);
+    await watch.logIn(target.admin);
     await walk(watch);
+    await others(watch);
+    await asNamed(watch);
   } catch (error) {
     // What ran may have taken the page apart: that is the reason then.
     expect(watch.seen).toEqual([]);
@@ -133,14 +146,13 @@ export async function noScriptRuns(browser: Browser, target: Target): Promise<vo
 }
 
 async function walk(watch: Watch): Promise<void> {
-  await watch.logIn(watch.target.admin);
   await lists(watch);
   await details(watch);
   await ownScreens(watch);
-  await asNamed(watch);
 }
 
-async function whole(watch: Watch, part: string): Promise<Locator> {
+/** The names of a list, with all of its parts. */
+export async function whole(watch: Watch, part: string): Promise<Locator> {
   await watch.go(`#/admin/${part}`);
   await watch.at(part).waitFor();
   const more = watch.at(`${part}-more`);
@@ -150,6 +162,43 @@ async function whole(watch: Watch, part: string): Promise<Locator> {
     await watch.page.locator('tbody tr').nth(rows).waitFor();
   }
   return watch.at(part).locator('tbody th bdi');
+}
+
+/** What was noticed of a payload that nothing keeps from being part of a page. */
+export interface Noticed {
+  /** Its script ran. */
+  readonly ran: boolean;
+  /** The policy said no. */
+  readonly refused: boolean;
+  /** What it should have been a name of has elements or attributes of its own. */
+  readonly foreign: boolean;
+}
+
+/**
+ * The other way round: each payload as it is in the text and in an attribute of a page of the
+ * same server, with these headers. What notices nothing here would notice nothing elsewhere.
+ */
+export async function unescaped(browser: Browser, target: Target, headers: Record<string, string>): Promise<Noticed[]> {
+  const context = await browser.newContext();
+  const watch = await Watch.begin(context, target);
+  const noticed: Noticed[] = [];
+  for (const payload of PAYLOADS) {
+    const body = `<!doctype html><body>${payload}<input value="${payload}" autofocus>`;
+    await watch.page.route('**/unescaped', (route) => route.fulfill({ body, contentType: 'text/html', headers }));
+    watch.seen.length = 0;
+    await watch.page.goto(`${target.url}/unescaped`);
+    await watch.page.waitForTimeout(PAUSE_MS / 5);
+    // Some payloads leave the page.
+    const foreign = await watch.foreign().catch(() => ['another page']);
+    noticed.push({
+      ran: watch.seen.some((line) => /^(ran|dialog):/.test(line)),
+      refused: watch.seen.some((line) => line.startsWith('policy:')),
+      foreign: foreign.length > 0,
+    });
+    await watch.page.unroute('**/unescaped');
+  }
+  await context.close();
+  return noticed;
 }
 
 async function lists(watch: Watch): Promise<void> {

@@ -54,6 +54,20 @@ describe('what the server says of people', () => {
   });
 });
 
+describe('logging out', () => {
+  const logOut = (status: number, body: string | null) =>
+    new Client(() => Promise.resolve(new Response(body, { status }))).logOut();
+
+  it('may go on at another service', async () => {
+    expect(await logOut(204, null)).toBeNull();
+    const url = 'https://login.example.org/end?id_token_hint=x';
+    expect(await logOut(200, JSON.stringify({ log_out_url: url }))).toBe(url);
+    for (const wrong of ['javascript:alert(1)', '/end', '', 7]) {
+      await expect(logOut(200, JSON.stringify({ log_out_url: wrong }))).rejects.toThrow();
+    }
+  });
+});
+
 describe('what is sent', () => {
   const user = { name: 'ada', role: 'user', disabled: false, groups: [{ id: 'g', name: 'G' }, { id: 'h', name: 'H' }] } as const;
 

@@ -7,9 +7,9 @@ describe('names', () => {
   it.each([
     ['ada', null],
     ['  ', 'empty'],
-    ['x'.repeat(64), null],
-    ['x'.repeat(65), 'long'],
-    ['😀'.repeat(64), null],
+    ['x'.repeat(100), null],
+    ['x'.repeat(101), 'long'],
+    ['😀'.repeat(100), null],
   ])('%s', (name, fault) => expect(nameFault(name)).toBe(fault));
 });
 

@@ -2,17 +2,18 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Deserializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::secret::Secret;
 
-/// The settings of a directory.
+/// The settings of a directory. Written out, they have no password in them.
 ///
 /// A log-in finds the entry of a user in one of two ways. With `user_dn`, its name is made
 /// from what was typed, and the directory is asked with that name and the password alone.
 /// Otherwise it is searched: by the account `bind_dn`, or by nobody in particular where that
 /// is empty.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LdapConfig {
     /// Where the directory is: `ldaps://host:port`, or `ldap://host:port`. Without TLS,
@@ -29,7 +30,7 @@ pub struct LdapConfig {
     /// The account that searches.
     pub bind_dn: String,
     /// Its password.
-    #[serde(deserialize_with = "secret")]
+    #[serde(deserialize_with = "secret", skip_serializing)]
     pub bind_password: Option<Secret<String>>,
     /// A file with its password, which must not be open to every user of the machine. A line
     /// break at its end is not part of it.
@@ -93,7 +94,9 @@ impl Default for LdapConfig {
 }
 
 fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret<String>>, D::Error> {
-    let text = Option::<String>::deserialize(from)?;
+    // A message of the deserialiser would hold what was found instead.
+    let text = Option::<String>::deserialize(from);
+    let text = text.map_err(|_| D::Error::custom("a text in quotes is wanted"))?;
     Ok(text.map(Secret::new))
 }
 

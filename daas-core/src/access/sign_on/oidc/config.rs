@@ -5,7 +5,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
 use super::error::{OidcError, quoted};
@@ -24,8 +25,8 @@ const CA_MAX: u64 = 1024 * 1024;
 /// Longest time for one call, in seconds.
 const TIMEOUT_MAX_S: u64 = 60;
 
-/// An OpenID provider, as it stands in a configuration.
-#[derive(Clone, Debug, Deserialize)]
+/// An OpenID provider, as it stands in a configuration. Written out, it has no secret in it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct OidcConfig {
     /// A short word for it, in addresses and in the database: 1 to 32 of `a-z`, `0-9` and
@@ -40,7 +41,7 @@ pub struct OidcConfig {
     pub client_id: String,
     /// What this server shows to the provider. Without, and without a file, it is a public
     /// client, which only PKCE protects.
-    #[serde(default, deserialize_with = "secret")]
+    #[serde(default, deserialize_with = "secret", skip_serializing)]
     pub client_secret: Option<Secret<String>>,
     /// A file with that secret, and nothing but perhaps a line feed behind it.
     #[serde(default)]
@@ -68,7 +69,10 @@ pub struct OidcConfig {
 }
 
 fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret<String>>, D::Error> {
-    Ok(Option::<String>::deserialize(from)?.map(Secret::new))
+    // A message of the deserialiser would hold what was found instead.
+    let text = Option::<String>::deserialize(from);
+    let text = text.map_err(|_| D::Error::custom("a text in quotes is wanted"))?;
+    Ok(text.map(Secret::new))
 }
 
 fn scopes() -> Vec<String> {

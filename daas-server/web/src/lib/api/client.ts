@@ -2,7 +2,7 @@
 
 import { Unexpected, type Fields } from './decode';
 import { ApiError, problemMarks, problemText, retryAfter } from './error';
-import { readSignOn, type SignOn } from './profile';
+import { readLogOut, readSignOn, type SignOn } from './profile';
 import {
   readApps,
   readInstance,
@@ -76,9 +76,11 @@ export class Client {
     await this.#call(request);
   }
 
-  async logOut(): Promise<void> {
-    await this.#call({ method: 'DELETE', path: '/session' });
+  /** Answers where the browser has to go to be logged out by another service too, if anywhere. */
+  async logOut(): Promise<string | null> {
+    const answer = await this.#call({ method: 'DELETE', path: '/session' });
     this.#csrfToken = null;
+    return read(readLogOut, answer);
   }
 
   async apps(): Promise<App[]> {

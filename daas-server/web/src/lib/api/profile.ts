@@ -1,7 +1,7 @@
 /** What everybody may do about themselves. */
 
 import type { Client } from './client';
-import { fields, flag, known, optionalText, optionalTime, page, text, texts, time, type Page } from './decode';
+import { fields, flag, known, optionalText, optionalTime, page, text, texts, time, Unexpected, type Page } from './decode';
 import { readOwnQuota, type OwnQuota } from './quota';
 
 export const SCOPES = [
@@ -55,6 +55,14 @@ export function readSignOn(value: unknown): SignOn {
     return { id: text(from, 'id', path), name: text(from, 'name', path) };
   });
   return { providers: read({ items: oidc }).items };
+}
+
+/** Where the browser has to go to be logged out by another service too, if anywhere. */
+export function readLogOut(value: unknown): string | null {
+  if (value === undefined) return null;
+  const url = text(fields(value, 'log_out'), 'log_out_url', 'log_out');
+  if (!/^https?:\/\//.test(url)) throw new Unexpected('log_out.log_out_url', 'an address');
+  return url;
 }
 
 function readLogin(value: unknown, path: string): Login {

@@ -47,7 +47,7 @@ const UNITS: Record<Dimension, string> = {
 
 const NAME_FAULTS: Record<NameFault, string> = {
   empty: 'Enter a name.',
-  long: 'That name is too long: 64 characters at most.',
+  long: 'That name is too long: 100 characters at most.',
 };
 
 const PASSWORD_FAULTS: Record<PasswordFault, string> = {
