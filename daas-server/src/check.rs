@@ -1,6 +1,9 @@
 //! `daas-server check`: whether all is there that the server needs, and what to do where
 //! it is not.
 
+#[cfg(feature = "acme")]
+mod acme;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
@@ -55,6 +58,10 @@ pub async fn check(config: &Config, hypervisor: &dyn Hypervisor) -> (String, boo
     report.good("configuration", "can be used");
     if let Some(files) = &config.tls {
         check_certificate(files, config, &mut report).await;
+    }
+    #[cfg(feature = "acme")]
+    if let Some(acme) = &config.acme {
+        acme::check(acme, config, &mut report).await;
     }
     check_database(config, &mut report).await;
     check_hypervisor(config, hypervisor, &mut report).await;

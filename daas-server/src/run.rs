@@ -16,12 +16,15 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_rustls::TlsAcceptor;
 
 use crate::config::Config;
 use crate::http::{Limits, Listener, redirect, serve};
 use crate::open_tunnels::OpenTunnels;
 use crate::services::{Parts, Services, Settings};
 use crate::sign_on::{SignOnFault, add_places};
+#[cfg(feature = "acme")]
+use crate::tls::Managed;
 use crate::tls::{Certificates, TlsError};
 use crate::tunnel::Registry;
 use crate::{backend, check, log, threads};
@@ -102,7 +105,7 @@ async fn run_here(
     let address = listener.local_addr()?;
     let (scheme, listener) = match secure(config).await? {
         None => ("http", Listener::from(listener)),
-        Some(certificates) => ("https", Listener::tls(listener, &certificates)?),
+        Some(acceptor) => ("https", Listener::secured(listener, acceptor)),
     };
     let limits = Limits {
         connections: config.server.connections_max,
@@ -111,8 +114,10 @@ async fn run_here(
     send_on(config, limits).await?;
     let services = assemble(config, admin_password, tunnel_runtime).await?;
     services.start();
+    // Before anybody is told that it runs: whoever ends it at once ends it in order, too.
+    let end = told_to_end()?;
     tracing::info!(%address, "listening on {scheme}://{address}");
-    serve(listener, services, limits, told_to_end()?).await?;
+    serve(listener, services, limits, end).await?;
     tracing::info!("ended");
     Ok(())
 }
@@ -123,8 +128,24 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
 }
 
 /// The certificate, if there is to be one. It is read again when its files change, which is
-/// looked for now and then, and at once on SIGHUP.
-async fn secure(config: &Config) -> Result<Option<Arc<Certificates>>, RunError> {
+/// looked for now and then, and at once on SIGHUP; or it is renewed when it is due, and one
+/// that failed to come is asked for again on SIGHUP.
+async fn secure(config: &Config) -> Result<Option<TlsAcceptor>, RunError> {
+    #[cfg(feature = "acme")]
+    if let Some(acme) = &config.acme {
+        let managed = Managed::begin(acme.clone()).await?;
+        let acceptor = managed.acceptor()?;
+        let mut told = signal(SignalKind::hangup())?;
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    () = managed.renew() => {}
+                    _ = told.recv() => {}
+                }
+            }
+        });
+        return Ok(Some(acceptor));
+    }
     let Some(files) = &config.tls else {
         return Ok(None);
     };
@@ -139,7 +160,7 @@ async fn secure(config: &Config) -> Result<Option<Arc<Certificates>>, RunError> 
             }
         }
     });
-    Ok(Some(certificates))
+    Ok(Some(certificates.acceptor()?))
 }
 
 /// Sends browsers without TLS on, if that is wanted, as long as this runtime lives.

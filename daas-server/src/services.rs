@@ -64,7 +64,7 @@ impl Settings {
         Self {
             public_origins: config.server.public_origins.clone(),
             loopback: config.server.listen.ip().is_loopback(),
-            tls: config.tls.is_some(),
+            tls: config.speaks_tls(),
             trusted_proxies: config.server.trusted_proxies.clone(),
             rates: config.rates,
             public_metrics: config.server.public_metrics,

@@ -13,7 +13,7 @@ const CSV_HEAD: &str = "seq,at,actor_id,actor,address,action,target_kind,target_
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Format {
     /// A line of JSON for each entry: its [canonical bytes](super#canonical-bytes), with
-    /// `"hash"` as one more field at the end. Without the last 75 bytes before the `}`,
+    /// `"hash"` as one more field at the end. Without the last 74 bytes before the `}`,
     /// they are what was hashed.
     #[serde(rename = "jsonl")]
     JsonLines,

@@ -1,5 +1,6 @@
 //! Configuration: read as it is written, checked once, and from then on known to be good.
 
+mod acme;
 mod error;
 mod load;
 mod origin;
@@ -24,6 +25,7 @@ use daas_core::hypervisor::docker::{self, Home, Network};
 use daas_core::lifecycle::LifecycleConfig;
 use daas_core::model::{App, AppId, Quota, Resources, Timestamp};
 
+pub use acme::Acme;
 pub use error::{ConfigError, Place};
 pub use load::Sources;
 pub use origin::Origin;
@@ -62,6 +64,8 @@ pub struct Config {
     pub server: Server,
     /// `[tls]`; nothing where this server speaks none.
     pub tls: Option<Tls>,
+    /// The rest of `[tls]`; nothing where certificates do not come by ACME.
+    pub acme: Option<Acme>,
     /// The database.
     pub database: PathBuf,
     /// The keys that seal the secrets in it.
@@ -112,15 +116,23 @@ impl Config {
         Ok(text)
     }
 
+    /// Whether this server itself speaks TLS.
+    #[must_use]
+    pub const fn speaks_tls(&self) -> bool {
+        self.tls.is_some() || self.acme.is_some()
+    }
+
     fn check(raw: Raw) -> Result<Self, ConfigError> {
         let limits = &raw.limits;
+        let acme = acme::acme(&raw.tls, &raw.storage.path)?;
         let tls = web::tls(raw.tls)?;
         Ok(Self {
             lifecycle: lifecycle(limits)?,
             access: access(limits)?,
             rates: web::rates(limits)?,
-            server: web::server(raw.server, tls.is_some())?,
+            server: web::server(raw.server, tls.is_some() || acme.is_some())?,
             tls,
+            acme,
             key_file: key_file(&raw.storage)?,
             database: database(raw.storage)?,
             docker: docker_engine(raw.docker)?,

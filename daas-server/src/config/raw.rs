@@ -58,12 +58,35 @@ impl Default for Server {
 }
 
 /// `[tls]`.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Tls {
     /// Empty where there is none; so is the other.
     pub(super) certificate: PathBuf,
     pub(super) key: PathBuf,
+    /// Empty where certificates do not come by ACME.
+    pub(super) acme_domains: Vec<String>,
+    pub(super) acme_terms_agreed: bool,
+    pub(super) acme_contact: Vec<String>,
+    pub(super) acme_directory: String,
+    pub(super) acme_root: PathBuf,
+    /// Empty is beside the database.
+    pub(super) acme_cache: PathBuf,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+            acme_domains: Vec::new(),
+            acme_terms_agreed: false,
+            acme_contact: Vec::new(),
+            acme_directory: "https://acme-v02.api.letsencrypt.org/directory".to_owned(),
+            acme_root: PathBuf::new(),
+            acme_cache: PathBuf::new(),
+        }
+    }
 }
 
 /// `[storage]`.

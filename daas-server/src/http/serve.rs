@@ -25,7 +25,7 @@ use super::timed::{State, Timed, Times};
 use super::wire::Wire;
 use crate::Services;
 use crate::config::Origin;
-use crate::tls::{Certificates, TlsError};
+use crate::tls::{ACME_TLS_1, Certificates, TlsError};
 
 /// Most bytes of the head of a request.
 const HEAD_MAX: usize = 16 * 1024;
@@ -74,8 +74,12 @@ impl Listener {
     /// # Errors
     /// Where the TLS library refuses.
     pub fn tls(tcp: TcpListener, certificates: &Arc<Certificates>) -> Result<Self, TlsError> {
-        let tls = Some(certificates.acceptor()?);
-        Ok(Self { tcp, tls })
+        Ok(Self::secured(tcp, certificates.acceptor()?))
+    }
+
+    pub(crate) const fn secured(tcp: TcpListener, acceptor: TlsAcceptor) -> Self {
+        let tls = Some(acceptor);
+        Self { tcp, tls }
     }
 }
 
@@ -225,7 +229,12 @@ impl Connection {
             None => Wire::Plain(stream),
             Some(tls) => {
                 let handshake = timeout(self.limits.handshake, tls.accept(stream));
-                Wire::Tls(Box::new(handshake.await??))
+                let stream = handshake.await??;
+                if stream.get_ref().1.alpn_protocol() == Some(ACME_TLS_1) {
+                    // Who checks a domain has seen all that there is (RFC 8737, section 3).
+                    return Err(io::Error::other("a domain was checked"));
+                }
+                Wire::Tls(Box::new(stream))
             }
         };
         wire.state().begin();

@@ -14,7 +14,7 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{self, client::verify_server_name};
 
-use super::validity::good_until;
+use super::validity::validity;
 use crate::config::Tls;
 
 /// Most bytes of each file; chains have some kilobytes.
@@ -49,6 +49,14 @@ pub enum TlsError {
         certificate: PathBuf,
         /// The file with the key.
         key: PathBuf,
+    },
+    /// Others can look into the folder with the keys.
+    #[error("the folder {} is open to others (mode {mode:o}); chmod 700 closes it", .path.display())]
+    OpenFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Its rights.
+        mode: u32,
     },
     /// Others can read the key.
     #[error("{} is open to every user of this machine (mode {mode:o}); chmod 600 closes it", .path.display())]
@@ -104,8 +112,9 @@ pub(crate) struct Loaded {
     pub(super) certified: CertifiedKey,
     /// Of the files, from before they were read.
     pub(super) stamps: Stamps,
-    /// The last moment at which browsers take it; nothing where that is not known.
-    pub(crate) good_until: Option<Timestamp>,
+    /// The first and the last moment at which browsers take it; nothing where that is not
+    /// known.
+    pub(crate) validity: Option<[Timestamp; 2]>,
 }
 
 impl Loaded {
@@ -117,7 +126,7 @@ impl Loaded {
         let stamps = Stamps::of(files);
         let chain = chain(&files.certificate)?;
         let key = key(&files.key)?;
-        let good_until = chain.first().and_then(|first| good_until(first));
+        let validity = chain.first().and_then(|first| validity(first));
         let certified = CertifiedKey::from_der(chain, key, &default_provider());
         let certified = certified.map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => TlsError::Mismatch {
@@ -136,7 +145,7 @@ impl Loaded {
         Ok(Self {
             certified,
             stamps,
-            good_until,
+            validity,
         })
     }
 
@@ -156,7 +165,8 @@ impl Loaded {
     /// Milliseconds until browsers refuse it, less than 0 where they do; nothing where that
     /// is not known.
     pub(crate) fn good_for_ms(&self, now: Timestamp) -> Option<i64> {
-        self.good_until.map(|until| until.0.saturating_sub(now.0))
+        let [_, until] = self.validity?;
+        Some(until.0.saturating_sub(now.0))
     }
 }
 

@@ -1,8 +1,11 @@
 //! TLS of this server: one certificate, read from files and read again when they change.
+//! Somebody renews them, or this server does by ACME.
 //!
 //! Versions 1.2 and 1.3, HTTP/1.1 only. Nothing else in the server knows the TLS library,
 //! but for the connection that it wraps.
 
+#[cfg(feature = "acme")]
+mod acme;
 mod files;
 mod validity;
 
@@ -23,11 +26,15 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use crate::config::Tls;
 
+#[cfg(feature = "acme")]
+pub(crate) use acme::{Managed, make_folder};
 pub(crate) use files::Loaded;
 use files::Stamps;
 pub use files::TlsError;
 
 const HTTP_1_1: &[u8] = b"http/1.1";
+/// What whoever checks a domain speaks, and nothing else (RFC 8737).
+pub(crate) const ACME_TLS_1: &[u8] = b"acme-tls/1";
 /// From then on, that a certificate ends is told.
 pub(crate) const SOON_MS: i64 = 14 * DAY_MS;
 pub(crate) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -35,7 +42,8 @@ pub(crate) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// The certificate in use, with the key, for all connections that begin.
 pub struct Certificates {
     files: Tls,
-    current: RwLock<Arc<CertifiedKey>>,
+    /// Nothing where the first one is still to come.
+    current: RwLock<Option<Arc<CertifiedKey>>>,
     state: Mutex<State>,
     gate: Gate,
 }
@@ -58,15 +66,20 @@ impl Certificates {
         let reading = files.clone();
         let loaded = gate.run(move || Loaded::read(&reading)).await??;
         warn_of_end(&loaded);
-        Ok(Arc::new(Self {
+        let current = Some(Arc::new(loaded.certified));
+        Ok(Arc::new(Self::new(files, current, loaded.stamps, gate)))
+    }
+
+    fn new(files: Tls, current: Option<Arc<CertifiedKey>>, stamps: Stamps, gate: Gate) -> Self {
+        Self {
             files,
-            current: RwLock::new(Arc::new(loaded.certified)),
+            current: RwLock::new(current),
             state: Mutex::new(State {
-                stamps: loaded.stamps,
+                stamps,
                 complaint: None,
             }),
             gate,
-        }))
+        }
     }
 
     /// Reads the files again if they changed. Where they cannot be used, what was in use
@@ -100,7 +113,7 @@ impl Certificates {
         let mut state = self.state();
         (state.stamps, state.complaint) = (loaded.stamps, None);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        *current = Arc::new(loaded.certified);
+        *current = Some(Arc::new(loaded.certified));
         tracing::info!("the certificate was read anew");
     }
 
@@ -123,14 +136,21 @@ impl Certificates {
 
     /// What takes connections.
     pub(crate) fn acceptor(self: &Arc<Self>) -> Result<TlsAcceptor, TlsError> {
-        let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
-        let mut config = builder
-            .with_protocol_versions(&[&TLS13, &TLS12])?
-            .with_no_client_auth()
-            .with_cert_resolver(self.clone());
-        config.alpn_protocols = vec![HTTP_1_1.to_vec()];
-        Ok(TlsAcceptor::from(Arc::new(config)))
+        acceptor(self.clone(), &[HTTP_1_1])
     }
+}
+
+fn acceptor(
+    resolver: Arc<dyn ResolvesServerCert>,
+    protocols: &[&[u8]],
+) -> Result<TlsAcceptor, TlsError> {
+    let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
+    let mut config = builder
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_no_client_auth()
+        .with_cert_resolver(resolver);
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 impl fmt::Debug for Certificates {
@@ -144,7 +164,7 @@ impl fmt::Debug for Certificates {
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        Some(Arc::clone(&current))
+        current.clone()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Until when a certificate is good: the one thing that the TLS library does not tell. Only
+//! From when and until when a certificate is good: the one thing that the TLS library does not tell. Only
 //! as much of DER (X.690) is read as leads there (RFC 5280, section 4.1).
 
 use daas_core::model::Timestamp;
@@ -9,8 +9,8 @@ const VERSION: u8 = 0xA0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// The last moment of a certificate; nothing where it cannot be found.
-pub(super) fn good_until(certificate: &[u8]) -> Option<Timestamp> {
+/// The first and the last moment of a certificate; nothing where they cannot be found.
+pub(super) fn validity(certificate: &[u8]) -> Option<[Timestamp; 2]> {
     let mut signed = Reader(Reader(certificate).take(SEQUENCE)?);
     let mut fields = Reader(signed.take(SEQUENCE)?);
     if fields.tag() == Some(VERSION) {
@@ -20,8 +20,7 @@ pub(super) fn good_until(certificate: &[u8]) -> Option<Timestamp> {
     fields.take(SEQUENCE)?; // algorithm
     fields.take(SEQUENCE)?; // issuer
     let mut validity = Reader(fields.take(SEQUENCE)?);
-    validity.time()?;
-    validity.time()
+    Some([validity.time()?, validity.time()?])
 }
 
 /// What is left to read.
@@ -121,7 +120,7 @@ mod tests {
             (2050, 2_529_619_200_000),
             (2100, 4_107_456_000_000),
         ] {
-            let until = good_until(&certificate(year));
+            let until = validity(&certificate(year)).map(|[_, until]| until);
             assert_eq!(until, Some(Timestamp(expected)), "{year}");
         }
     }
@@ -130,14 +129,14 @@ mod tests {
     fn what_is_cut_or_changed_does_no_harm() {
         let whole = certificate(2050);
         for length in 0..whole.len() {
-            assert_eq!(good_until(&whole[..length]), None, "{length}");
+            assert_eq!(validity(&whole[..length]), None, "{length}");
         }
         for index in 0..whole.len() {
             for bit in 0..8 {
                 let mut changed = whole.clone();
                 changed[index] ^= 1 << bit;
                 // Whatever it is: no panic.
-                let _ = good_until(&changed);
+                let _ = validity(&changed);
             }
         }
     }
