@@ -20,6 +20,7 @@ mod run;
 mod services;
 mod sign_on;
 mod steps;
+mod strict;
 pub mod threads;
 pub mod tls;
 pub mod tunnel;

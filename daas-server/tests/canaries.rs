@@ -15,6 +15,8 @@
     reason = "modules of a test have nobody else to serve"
 )]
 
+#[path = "../../daas-core/tests/support/browser.rs"]
+mod browser;
 #[allow(dead_code, reason = "it is made for more tests")]
 #[path = "server/support/client.rs"]
 mod client;
@@ -22,6 +24,10 @@ mod client;
 mod docker;
 #[path = "../../daas-core/tests/support/guacd.rs"]
 mod guacd;
+#[path = "../../daas-core/tests/support/provider.rs"]
+mod provider;
+#[path = "../../daas-core/tests/support/slapd.rs"]
+mod slapd;
 #[path = "support/mod.rs"]
 mod sockets;
 
@@ -29,10 +35,14 @@ mod sockets;
 mod desktop;
 #[path = "canaries/engine.rs"]
 mod engine;
+#[path = "canaries/other_places.rs"]
+mod other_places;
 #[path = "canaries/people.rs"]
 mod people;
 #[path = "canaries/search.rs"]
 mod search;
+#[path = "canaries/sign_on.rs"]
+mod sign_on;
 #[path = "canaries/tokens.rs"]
 mod tokens;
 #[path = "canaries/world.rs"]
@@ -42,6 +52,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
+use other_places::Places;
 use rusqlite::Connection;
 use search::{Search, Value};
 use world::{Drive, Record, World};
@@ -118,8 +129,6 @@ const CANARIES: &[Canary] = canaries! {
     "secret in what is no JSON": tokens::as_no_json, Nothing, [];
     "secret that is too long": tokens::too_long, Nothing, [];
     "secret in a misspelt variable": tokens::in_misspelt_variables, Nothing, [];
-    // Secrets of the configuration belong here: the password of the server at a directory, and
-    // its secret at an OpenID provider, by value and by file.
 
     "password of a desktop": desktop::desktop_password, Sealed, [];
     "ticket for a tunnel": desktop::ticket, Nothing, ["ticket"];
@@ -129,6 +138,41 @@ const CANARIES: &[Canary] = canaries! {
     "key of the vault": desktop::vault_key, Nothing, ["before: file data/daas.keys"];
     "key of the vault after the rotation": desktop::vault_key_after_rotation, Nothing,
         ["running: file data/daas.keys", "ended: file data/daas.keys"];
+};
+
+/// Those of log-ins that other places check, which have to be there.
+const OF_OTHER_PLACES: &[Canary] = canaries! {
+    "first password": people::first_password, PasswordHash, [];
+    "bind password in a variable": sign_on::bind_password_in_a_variable, Nothing, [];
+    "client secret in a variable": sign_on::client_secret_in_a_variable, Nothing, [];
+    "bind password in the configuration": sign_on::bind_password_in_the_configuration, Nothing,
+        ["configured: file daas.toml"];
+    "client secret in the configuration": sign_on::client_secret_in_the_configuration, Nothing,
+        ["configured: file daas.toml"];
+    "wrong secrets for both": sign_on::wrong_secrets, Nothing, [];
+    "bind password in a file": sign_on::bind_password_in_a_file, Nothing, ["file bind-password"];
+    "client secret in a file": sign_on::client_secret_in_a_file, Nothing, ["file client-secret"];
+    "password of somebody in the directory": sign_on::password_of_the_directory, Nothing, [];
+    "wrong password for the directory": sign_on::wrong_password, Nothing, [];
+    "password typed as a name": people::typed_as_a_name, Nothing, [];
+    "passwords typed at the provider": sign_on::typed_at_the_provider, Nothing, [];
+    "secret in a callback": sign_on::in_callbacks, Nothing, [];
+    "authorization codes": sign_on::codes, Nothing, [];
+    "states": sign_on::states, Nothing, ["log-in begun"];
+    "nonces": sign_on::nonces, Nothing, ["log-in begun"];
+    "cookies of log-ins that have begun": sign_on::cookies, Nothing, ["log-in begun"];
+    "verifiers": sign_on::verifiers, Nothing, [];
+    "access tokens": sign_on::access_tokens, Nothing, [];
+    "cookies of the sessions": sign_on::session_cookies, Hash, ["back from the provider"];
+    "ID tokens": sign_on::id_tokens, Sealed, [];
+    "ID token of whoever logs out": sign_on::id_token_of_a_log_out, Sealed, ["logged out"];
+    "ID token after the rotation": sign_on::id_token_after_rotation, Sealed, ["logged out"];
+    "key of the vault": desktop::vault_key, Nothing,
+        ["running: file data/daas.keys", "ended: file data/daas.keys"];
+    "secret in a broken configuration": sign_on::in_broken_configurations, Nothing, [];
+    "secret in a wrong variable": sign_on::in_wrong_variables, Nothing, [];
+    "secret in an address": sign_on::in_addresses, Nothing, [];
+    "secret in a broken file": sign_on::in_broken_files, Nothing, ["file broken-secret"];
 };
 
 /// Where the name of somebody who is planted is seen, as it is no secret: what looks at these
@@ -156,9 +200,9 @@ struct Driven {
     values: Vec<Value>,
 }
 
-async fn drive_all(world: &mut World) -> Vec<Driven> {
+async fn drive_all(world: &mut World, canaries: &'static [Canary]) -> Vec<Driven> {
     let mut driven = Vec::new();
-    for canary in CANARIES {
+    for canary in canaries {
         let values = (canary.drive)(world).await;
         assert!(!values.is_empty(), "{}", canary.name);
         driven.push(Driven { canary, values });
@@ -214,22 +258,21 @@ fn column(world: &World, sql: &str) -> Vec<String> {
     rows.map(Result::unwrap).collect()
 }
 
-/// What the columns hold in which secrets are, hashed or encrypted.
-fn check_columns(world: &World) {
-    let hashes = column(
-        world,
-        "SELECT password_hash FROM users WHERE password_hash <> ''",
-    );
-    assert!(hashes.len() >= 5, "{}", hashes.len());
-    assert!(hashes.iter().all(|hash| hash.starts_with("$argon2id$")));
-    for sql in [
-        "SELECT totp FROM users WHERE totp <> ''",
-        "SELECT password FROM instances",
-    ] {
+/// Columns that hold what the server has to know again, and how many there are in each.
+fn check_sealed(world: &World, expected: &[(&str, usize)]) {
+    for (sql, many) in expected {
         let sealed = column(world, sql);
-        assert_eq!(sealed.len(), 1, "{sql}");
-        assert!(sealed[0].starts_with("v1."), "{sql}");
+        assert_eq!(sealed.len(), *many, "{sql}");
+        assert!(sealed.iter().all(|text| text.starts_with("v1.")), "{sql}");
     }
+}
+
+/// Passwords that are kept.
+fn check_passwords(world: &World, least: usize) {
+    let sql = "SELECT password_hash FROM users WHERE password_hash <> ''";
+    let hashes = column(world, sql);
+    assert!(hashes.len() >= least, "{}", hashes.len());
+    assert!(hashes.iter().all(|hash| hash.starts_with("$argon2id$")));
 }
 
 fn check_planted(planted: &[Value], records: &[Record]) {
@@ -244,22 +287,17 @@ fn check_planted(planted: &[Value], records: &[Record]) {
     }
 }
 
-async fn nothing_sings(format: &str) {
-    let no_engine = [
-        ("DAAS_LOG__FORMAT", format),
-        ("DAAS_DOCKER__SOCKET", "no-engine"),
-    ];
-    let mut world = World::start(&no_engine).await;
-    let driven = drive_all(&mut world).await;
-    let planted = tokens::planted(&mut world).await;
-    people::code_lets_in(&mut world).await;
-    desktop::look_around(&mut world).await;
+/// Looks everywhere, and ends the server.
+async fn look(world: &mut World) {
+    desktop::look_around(world).await;
     world.look_at_files("running");
     world.end_server("server");
     world.look_at_files("ended");
-    check_columns(&world);
-    check_planted(&planted, &world.records);
-    let records = &world.records;
+}
+
+/// Each is where it may be, and nowhere else.
+fn check(driven: &[Driven], planted: &[Value], records: &[Record]) {
+    check_planted(planted, records);
     let wrong: Vec<String> = driven.iter().flat_map(|one| wrong(one, records)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     for one in driven.iter().filter(|one| one.canary.kept == Kept::Hash) {
@@ -274,6 +312,50 @@ async fn nothing_sings(format: &str) {
     );
 }
 
+async fn nothing_sings(format: &str) {
+    let no_engine = [
+        ("DAAS_LOG__FORMAT", format),
+        ("DAAS_DOCKER__SOCKET", "no-engine"),
+    ];
+    let mut world = World::start(&no_engine).await;
+    let driven = drive_all(&mut world, CANARIES).await;
+    let planted = tokens::planted(&mut world).await;
+    people::code_lets_in(&mut world).await;
+    look(&mut world).await;
+    check_passwords(&world, 5);
+    let (factors, desktops) = (
+        "SELECT totp FROM users WHERE totp <> ''",
+        "SELECT password FROM instances",
+    );
+    check_sealed(&world, &[(factors, 1), (desktops, 1)]);
+    check(&driven, &planted, &world.records);
+}
+
+/// The same where other places check log-ins, if they can be had.
+async fn nothing_sings_of_other_places(format: &str) {
+    let Some(places) = Places::start() else {
+        return;
+    };
+    let listen = places.listen();
+    let settings = [
+        ("DAAS_LOG__FORMAT", format),
+        ("DAAS_DOCKER__SOCKET", "no-engine"),
+        ("DAAS_SERVER__LISTEN", &listen),
+    ];
+    let mut world = World::start(&settings).await;
+    world.places = Some(places);
+    let driven = drive_all(&mut world, OF_OTHER_PLACES).await;
+    let planted = tokens::planted(&mut world).await;
+    look(&mut world).await;
+    // Those of the first user and of the one who is planted.
+    check_passwords(&world, 2);
+    let of_others = "SELECT password_hash FROM users WHERE name IN ('bea', 'dave')";
+    assert_eq!(column(&world, of_others), ["", ""]);
+    let id_tokens = "SELECT id_token FROM sessions WHERE id_token <> ''";
+    check_sealed(&world, &[(id_tokens, 3)]);
+    check(&driven, &planted, &world.records);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_sings_in_a_log_for_people() {
     nothing_sings("plain").await;
@@ -284,9 +366,21 @@ async fn nothing_sings_in_a_log_of_json() {
     nothing_sings("json").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_sings_of_other_places_in_a_log_for_people() {
+    nothing_sings_of_other_places("plain").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_sings_of_other_places_in_a_log_of_json() {
+    nothing_sings_of_other_places("json").await;
+}
+
 #[test]
 fn there_are_enough_canaries() {
-    let names: BTreeSet<&str> = CANARIES.iter().map(|canary| canary.name).collect();
-    assert_eq!(names.len(), CANARIES.len());
-    assert!(names.len() >= 20);
+    for canaries in [CANARIES, OF_OTHER_PLACES] {
+        let names: BTreeSet<&str> = canaries.iter().map(|canary| canary.name).collect();
+        assert_eq!(names.len(), canaries.len());
+        assert!(names.len() >= 20);
+    }
 }

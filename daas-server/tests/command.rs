@@ -104,6 +104,41 @@ fn mistakes_are_told_with_place_and_advice() {
             "DAAS_SERVER__THREADS: invalid type",
         ),
         (
+            "",
+            &[("DAAS_SERVER", "127.0.0.1:1")],
+            "DAAS_SERVER: invalid type: expected named fields; a variable sets one of them, as ",
+        ),
+        (
+            "",
+            &[("DAAS_LDAP", "hush")],
+            "DAAS_LDAP: invalid type: expected named fields",
+        ),
+        (
+            "",
+            &[("DAAS_LOG", "[\"json\", \"info\"]")],
+            "DAAS_LOG: invalid type",
+        ),
+        (
+            "",
+            &[("DAAS_CATALOGUE__APPS", "[[\"a\", \"A\"]]")],
+            "expected named fields",
+        ),
+        (
+            "server = [\"127.0.0.1:1\"]\n",
+            &[],
+            "daas.toml:1: invalid type: expected named fields",
+        ),
+        (
+            "\n[catalogue]\napps = [[\"a\", \"A\", \"\", \"a\", \"desktop\", \"a\"]]\n",
+            &[],
+            "daas.toml:3: invalid type: expected named fields",
+        ),
+        (
+            "[log]\nformat = { json = {} }\n",
+            &[],
+            "daas.toml:2: invalid type: expected a string",
+        ),
+        (
             "[server]\nlisten = \"0.0.0.0:80\"\n",
             &[],
             "server.listen: 0.0.0.0:80 can be reached from other machines",

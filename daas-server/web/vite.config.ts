@@ -3,7 +3,7 @@ import { defineConfig } from 'vite';
 import { licences } from './scripts/licences.mjs';
 
 /** Where `npm run dev` sends requests: a real server, or the mock of `npm run mock`. */
-const server = process.env['DAAS_SERVER'] ?? 'http://127.0.0.1:4873';
+const server = process.env['DEV_SERVER'] ?? 'http://127.0.0.1:4873';
 
 export default defineConfig({
   plugins: [svelte(), licences()],

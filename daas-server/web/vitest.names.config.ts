@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Against a server that the test starts itself: DAAS_SERVER is the program. */
+/** Against a server that the test starts itself: TEST_SERVER is the program. */
 export default defineConfig({
   test: {
     include: ['tests/names/**/*.test.ts'],

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-/** Against a server, a directory and a provider that the test starts itself: DAAS_SERVER and
- * DAAS_DIRECTORY are programs. */
+/** Against a server, a directory and a provider that the test starts itself: TEST_SERVER and
+ * TEST_DIRECTORY are programs. */
 export default defineConfig({
   test: {
     include: ['tests/sign-on/**/*.test.ts'],

@@ -9,6 +9,6 @@ test_names() {
     page_up
     # Built as all tests are, so that nothing is built twice; with the page that was built.
     cargo build --workspace --all-features --profile test --bin daas-server
-    DAAS_SERVER=$(realpath "$target")/debug/daas-server \
+    TEST_SERVER=$(realpath "$target")/debug/daas-server \
         vitest names --config vitest.names.config.ts
 }

@@ -45,11 +45,13 @@ test_ldap() {
     DAAS_REQUIRE_SIGN_ON=1 cargo test --workspace --all-features --test ldap | some_tests
 }
 
-# The program with both of them.
+# The program with both of them, and where their secrets get to.
 test_sign_on() {
     slapd_install || skip "no slapd, and it cannot be installed"
     provider_install || skip "no Node, and it cannot be installed"
-    DAAS_REQUIRE_SIGN_ON=1 with_node cargo test --workspace --all-features --test sign_on | some_tests
+    export DAAS_REQUIRE_SIGN_ON=1
+    with_node cargo test --workspace --all-features --test sign_on | some_tests
+    with_node cargo test --workspace --all-features --test canaries other_places | some_tests
 }
 
 # The same with the page, in a browser.
@@ -59,7 +61,7 @@ test_sign_on_in_browser() {
     slapd_install || skip "no slapd, and it cannot be installed"
     provider_install || skip "no Node, and it cannot be installed"
     cargo build --workspace --all-features --profile test --bin daas-server --example directory
-    export DAAS_SERVER=$target/debug/daas-server DAAS_DIRECTORY=$target/debug/examples/directory
+    export TEST_SERVER=$target/debug/daas-server TEST_DIRECTORY=$target/debug/examples/directory
     export TEST_PICTURES=$target/test-pictures
     vitest sign-on --config vitest.sign-on.config.ts
 }

@@ -11,13 +11,14 @@
 //                 "post_logout_redirect_uris": ["…"] }],
 //   "people": [{ "login": "ada", "password": "…", "claims": { "sub": "1", "groups": ["…"] } }],
 //   "claimsInToken": false,     whether the ID token has all claims, or userinfo alone
-//   "consent": true             whether people are asked for their consent
+//   "consent": true,            whether people are asked for their consent
+//   "record": "…"               a file for what is given for codes: a line of JSON for each
 // }
 //
 // Its pages are plain forms: #login and #password with #log-in, then #allow, or #deny on both.
 
 import { generateKeyPairSync, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
 import { Provider, interactionPolicy } from 'oidc-provider';
@@ -184,10 +185,18 @@ async function interact(provider, request, response) {
   }
 }
 
+// What crosses the wire where no browser sees it, for tests that look for it elsewhere.
+function recordGrant({ oidc: { params }, body }) {
+  const { code, code_verifier } = params;
+  const { id_token, access_token } = body;
+  appendFileSync(config.record, `${JSON.stringify({ code, code_verifier, id_token, access_token })}\n`);
+}
+
 const server = createServer();
 server.listen(config.port, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, settings());
+  if (config.record) provider.on('grant.success', recordGrant);
   const rest = provider.callback();
   server.on('request', (request, response) => {
     if (!request.url.startsWith('/interaction/')) {

@@ -26,8 +26,10 @@ pub fn docker(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Starts the engine and builds images, once for a process; answers why that is not
-/// possible. The engine is stopped again with this process, if it did not run before.
+/// Starts the engine if none runs, and builds images, once for a process; answers why that is
+/// not possible. An engine that was started outlives this process: others may have begun to
+/// use it meanwhile, and the next tests find it. `scripts/test` starts one before all of them,
+/// and ends it.
 fn prepared(images: &[&str]) -> Result<(), &'static str> {
     static PREPARED: OnceLock<Result<(), String>> = OnceLock::new();
     let prepare = || {
@@ -35,12 +37,12 @@ fn prepared(images: &[&str]) -> Result<(), &'static str> {
             .iter()
             .map(|name| format!(" --only {name}"))
             .collect();
-        let script = format!(". scripts/lib/docker.sh && docker_up \"$1\" && scripts/images{only}");
+        let script = format!(". scripts/lib/docker.sh && docker_up && scripts/images{only}");
         // Whatever goes on in the background must not hold this output open.
         let script = format!(
             "log=$(mktemp); ({script}) > \"$log\" 2>&1; code=$?; tail -n 1 \"$log\"; rm \"$log\"; exit $code"
         );
-        let output = shell(&script, &[&std::process::id().to_string()]);
+        let output = shell(&script, &[]);
         match output.status.success() {
             true => Ok(()),
             false => Err(String::from_utf8_lossy(&output.stdout).trim().to_owned()),

@@ -13,6 +13,7 @@ use toml::{Table, Value};
 use super::error::{ConfigError, Place, plain_words};
 use super::raw::Raw;
 use super::{ADMIN_PASSWORD, DATABASE};
+use crate::strict::{NAMED_FIELDS, Strict};
 
 /// Start of the names of variables.
 const PREFIX: &str = "DAAS_";
@@ -40,7 +41,7 @@ impl Sources {
                 merge(&mut all, table);
             }
         }
-        let mut raw = Raw::deserialize(all).map_err(|error| ConfigError {
+        let mut raw = Raw::deserialize(Strict(all)).map_err(|error| ConfigError {
             place: Place::Key("configuration"),
             text: plain_words(error.message()),
         })?;
@@ -57,7 +58,8 @@ impl Sources {
             text: format!("cannot be read: {error}"),
         })?;
         let wrong = |error| in_file(path, &text, &error);
-        toml::from_str::<Raw>(&text).map_err(wrong)?;
+        let file = toml::Deserializer::parse(&text).map_err(wrong)?;
+        Raw::deserialize(Strict(file)).map_err(wrong)?;
         toml::from_str(&text).map_err(wrong)
     }
 
@@ -100,7 +102,7 @@ fn variable(name: &str, value: &str) -> Result<Option<Table>, ConfigError> {
     let mut refused = None;
     for value in readings(value) {
         let table = nest(&key, value);
-        match Raw::deserialize(table.clone()) {
+        match Raw::deserialize(Strict(table.clone())) {
             Ok(_) => return Ok(Some(table)),
             Err(error) => drop(refused.get_or_insert(error)),
         }
@@ -108,9 +110,13 @@ fn variable(name: &str, value: &str) -> Result<Option<Table>, ConfigError> {
     let message = refused
         .as_ref()
         .map_or("has no value", |error| error.message());
+    let mut text = plain_words(message);
+    if text.ends_with(NAMED_FIELDS) {
+        text += "; a variable sets one of them, as DAAS_LOG__FORMAT does";
+    }
     Err(ConfigError {
         place: Place::Environment(name.to_owned()),
-        text: plain_words(message),
+        text,
     })
 }
 

@@ -20,6 +20,7 @@ use super::policy::client;
 use super::{Body, Problem};
 use crate::Services;
 use crate::expected::without_value;
+use crate::strict::Strict;
 
 /// What a handler answers, some time.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Problem>> + Send>>;
@@ -134,7 +135,8 @@ fn too_large(most: usize) -> Problem {
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| refused(&error))?;
+    let value =
+        serde_path_to_error::deserialize(Strict(&mut json)).map_err(|error| refused(&error))?;
     json.end().map_err(|error| malformed(&error))?;
     Ok(value)
 }

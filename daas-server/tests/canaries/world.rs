@@ -15,6 +15,7 @@ use serde_json::{Value as Json, json};
 
 use crate::client::{Answer, Client};
 use crate::guacd::Guacd;
+use crate::other_places::Places;
 use crate::search::Value;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -141,6 +142,10 @@ pub struct World {
     pub people: HashMap<&'static str, Client>,
     /// What one flow leaves for another.
     pub kept: HashMap<&'static str, String>,
+    /// The file with the configuration of every program, in the folder, if there is one.
+    pub config: Option<&'static str>,
+    /// Other places that say who somebody is, if some run.
+    pub places: Option<Places>,
 }
 
 impl World {
@@ -166,6 +171,8 @@ impl World {
             records: Vec::new(),
             people: HashMap::new(),
             kept: HashMap::from([("first password", canary())]),
+            config: None,
+            places: None,
         };
         world.serve("server");
         world
@@ -186,9 +193,33 @@ impl World {
         command
     }
 
+    /// What is said on the command line: words, and the file with the configuration.
+    fn say(&self, command: &mut Command, line: &str) {
+        command.args(line.split(' '));
+        if let Some(file) = self.config {
+            command.args(["--config", file]);
+        }
+    }
+
+    /// Sets a variable of the environment of every program that starts from now on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.unset(name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn unset(&mut self, name: &str) {
+        self.settings.retain(|(known, _)| known != name);
+    }
+
+    /// Ends the server and starts it again, with the settings that there are now.
+    pub fn restart(&mut self) {
+        self.end_server("server");
+        self.serve("server");
+    }
+
     fn serve(&mut self, label: &str) {
         let mut command = self.program("data");
-        command.arg("serve");
+        self.say(&mut command, "serve");
         command.env("DAAS_ADMIN_PASSWORD", &self.kept["first password"]);
         let mut server = Running::start(command, "");
         self.record(&format!("{label}: arguments"), &server.arguments.clone());
@@ -233,7 +264,8 @@ impl World {
     /// Runs a command, whose label is its line; answers its exit code and what it printed.
     pub fn run(&mut self, line: &str, input: &str, settings: &[(&str, &str)]) -> (i32, String) {
         let mut command = self.program("data");
-        command.args(line.split(' ')).envs(settings.iter().copied());
+        self.say(&mut command, line);
+        command.envs(settings.iter().copied());
         let running = Running::start(command, input);
         let label = format!("{line}: arguments");
         self.record(&label, &running.arguments.clone());

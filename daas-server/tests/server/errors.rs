@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use serde_json::{Value, json};
 
-use crate::support::Server;
 use crate::support::client::raw;
+use crate::support::{PASSWORD, Server};
 
 const INSTANCES: &str = "/api/v1/instances";
 
@@ -77,7 +77,8 @@ async fn wrong_fields_are_named() {
         (r#"{}"#, "app_id", "missing"),
         (r#"{"app_id": 5}"#, "app_id", "expected a string"),
         (r#"{"app_id": "x"}"#, "app_id", "not the id"),
-        (r#""x""#, "body", "expected struct"),
+        (r#""x""#, "body", "expected named fields"),
+        (r#"["x"]"#, "body", "expected named fields"),
     ] {
         let (detail, errors) = launch(body, 422).await;
         assert_eq!(errors[0]["field"], field, "{body}: {errors}");
@@ -87,6 +88,63 @@ async fn wrong_fields_are_named() {
         );
         assert!(detail.contains(field), "{detail}");
     }
+}
+
+/// Also those that stand for one of a few words, and those of other fields.
+#[tokio::test]
+async fn other_json_than_expected_is_told_with_its_field() {
+    let server = Server::start().await;
+    let admin = server.log_in("admin").await;
+    let user = |role: Value| json!({"name": "x", "password": "correct horse", "role": role});
+    let token = |scope: Value| json!({"name": "x", "scopes": ["apps_read", scope]});
+    let rule = |rule: Value| json!({"items": [rule]});
+    let group = admin.post("/api/v1/groups", &json!({"name": "x"})).await;
+    let rules = format!(
+        "/api/v1/groups/{}/rules",
+        group.json()["id"].as_str().unwrap()
+    );
+    for wrong in [
+        json!(["user"]),
+        json!([]),
+        json!({}),
+        json!({"user": null}),
+        json!(1),
+        json!(null),
+    ] {
+        for (method, path, body, field) in [
+            ("POST", "/api/v1/users", user(wrong.clone()), "role"),
+            ("POST", "/api/v1/tokens", token(wrong.clone()), "scopes[1]"),
+            (
+                "PUT",
+                &rules,
+                rule(json!({"effect": wrong, "permission": "apps_launch"})),
+                "items[0].effect",
+            ),
+        ] {
+            let answer = admin.send(method, path, Some(body.to_string())).await;
+            let detail = answer.problem(422);
+            assert!(detail.contains("expected a string"), "{body}: {detail}");
+            assert_eq!(answer.json()["errors"][0]["field"], field, "{body}");
+        }
+    }
+    // The fields of an object in their order are no object.
+    let list = json!(["apps_launch", null, "allow"]);
+    let answer = admin
+        .send("PUT", &rules, Some(rule(list).to_string()))
+        .await;
+    answer.problem(422);
+    assert_eq!(answer.json()["errors"][0]["field"], "items[0]");
+    let list = Some(json!(["admin", PASSWORD]).to_string());
+    let anonymous = server.anonymous();
+    anonymous
+        .send("POST", "/api/v1/session", list)
+        .await
+        .problem(422);
+    let right = json!({"effect": "allow", "permission": "apps_launch"});
+    let set = admin
+        .send("PUT", &rules, Some(rule(right).to_string()))
+        .await;
+    assert_eq!(set.status, 200, "{set:?}");
 }
 
 #[tokio::test]

@@ -53,8 +53,8 @@ function config(folder: string, { apps = [], port = 0, more = '' }: Options): st
 }
 
 function program(): string {
-  const path = process.env['DAAS_SERVER'];
-  if (!path) throw new Error('DAAS_SERVER is not set; scripts/test sets it');
+  const path = process.env['TEST_SERVER'];
+  if (!path) throw new Error('TEST_SERVER is not set; scripts/test sets it');
   return path;
 }
 

@@ -3,7 +3,7 @@
 import { expect } from 'vitest';
 import { DETAILS, whole, type Watch } from '../e2e/xss';
 import type { Stored } from './seed';
-import { ADMIN } from './server';
+import { ADMIN } from '../server';
 
 /** A few of all, from everywhere among them. */
 function some<T>(all: readonly T[]): T[] {

@@ -38,8 +38,8 @@ export type Directory = Place<Readonly<Record<string, string>>>;
 export type Provider = Place<{ readonly issuer: string }>;
 
 export async function directory(): Promise<Directory> {
-  const program = process.env['DAAS_DIRECTORY'];
-  if (!program) throw new Error('DAAS_DIRECTORY is not set; scripts/test sets it');
+  const program = process.env['TEST_DIRECTORY'];
+  if (!program) throw new Error('TEST_DIRECTORY is not set; scripts/test sets it');
   const people = [{ ...PERSON, groups: ['staff'] }];
   return Place.start(program, [JSON.stringify({ people })]);
 }
