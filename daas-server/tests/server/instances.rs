@@ -204,10 +204,11 @@ async fn without_a_hypervisor_the_rest_works() {
     assert_eq!(items["items"].as_array().unwrap().len(), 1);
     assert_eq!(client.get("/api/v1/session").await.status, 200);
     server.log_in("bob").await;
-    // What is asked meanwhile fails with a reason, and can be asked again.
+    // What is asked meanwhile is done as soon as it can be.
     client.act(&format!("{path}/stop")).await;
-    reaches(&client, &path, "failed").await;
+    reaches(&client, &path, "stopping").await;
     server.fake.down.store(false, SeqCst);
+    reaches(&client, &path, "stopped").await;
     assert_eq!(client.delete(&path).await.status, 202);
     until(|| async { (server.fake.count() == 0).then_some(()) }).await;
 }
