@@ -1,0 +1,3 @@
+//! Instances as guests of a Proxmox VE cluster.
+
+pub mod client;
