@@ -1,1 +1,33 @@
+//! Instances on a simulator of Proxmox VE, and on another one that others made.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed test may panic"
+)]
 
+mod support;
+
+#[path = "proxmox/faults.rs"]
+mod faults;
+#[path = "proxmox/lab.rs"]
+mod lab;
+#[path = "proxmox/rules.rs"]
+mod rules;
+
+/// The suite of all backends with machines.
+mod machines {
+    use super::lab::run_machines;
+    use super::support;
+    use super::support::conformance::conformance;
+
+    conformance!(run_machines);
+}
+
+/// The same with containers.
+mod containers {
+    use super::lab::run_containers;
+    use super::support;
+    use super::support::conformance::conformance;
+
+    conformance!(run_containers);
+}

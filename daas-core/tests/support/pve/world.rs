@@ -1,7 +1,8 @@
 //! What a cluster is made of.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use super::desktops::Desktops;
@@ -238,7 +239,7 @@ impl World {
             in_flight_most: 0,
             bad_frames: Vec::new(),
             desktops: Desktops::default(),
-            desktop_port: 47901,
+            desktop_port: free_port(),
             count: 0,
             published: now,
             cloned: Vec::new(),
@@ -350,5 +351,16 @@ impl World {
         let named = self.guests.iter();
         let named = named.filter(|(_, guest)| guest.name().is_some_and(|name| name.contains(part)));
         named.map(|(vmid, _)| *vmid).collect()
+    }
+}
+
+/// A port that is free, and that no other simulator of this program has.
+fn free_port() -> u16 {
+    static LAST: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let port = 20_000 + LAST.fetch_add(1, Ordering::Relaxed) % 8000;
+        if TcpListener::bind((World::address(5000), port)).is_ok() {
+            return port;
+        }
     }
 }

@@ -1,0 +1,81 @@
+//! Events: what has changed from one look to the next.
+//!
+//! The cluster tells nobody what happens, and its own list of guests is late by ten seconds.
+//! The lists of nodes are not: each node with instances on it is asked for its own.
+
+use std::collections::HashMap;
+
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use super::Proxmox;
+use super::observe::Listed;
+use super::power::State;
+use super::trouble::Trouble;
+use crate::hypervisor::HypervisorEvent;
+use crate::model::InstanceId;
+
+/// What each instance did; `None` where its node cannot be asked.
+type Picture = HashMap<InstanceId, Option<State>>;
+
+impl Proxmox {
+    pub(super) async fn send_events(&self, events: mpsc::Sender<HypervisorEvent>) {
+        let mut last: Option<Picture> = None;
+        loop {
+            let sent = match self.picture().await {
+                Ok(now) => {
+                    let sent = tell(last.as_ref(), &now, &events).await;
+                    last = Some(now);
+                    sent
+                }
+                Err(trouble) => {
+                    if last.take().is_some() {
+                        tracing::warn!(error = %trouble, "the cluster cannot be watched");
+                    }
+                    true
+                }
+            };
+            tokio::select! {
+                () = sleep(self.config.watch_every), if sent => {}
+                () = events.closed() => return,
+                else => return,
+            }
+        }
+    }
+
+    async fn picture(&self) -> Result<Picture, Trouble> {
+        let list = self.all().await?;
+        let own: Vec<_> = list
+            .iter()
+            .filter_map(|resource| self.own(resource))
+            .collect();
+        let states = self.states(&own).await?;
+        let picture = own.iter().filter_map(|own| {
+            let state = match states.get(&own.guest)? {
+                Listed::Guest(current) => Some(State::from(current)),
+                Listed::Silent => None,
+            };
+            Some((own.id, state))
+        });
+        Ok(picture.collect())
+    }
+}
+
+/// Sends what is different; answers whether somebody listens.
+async fn tell(
+    last: Option<&Picture>,
+    now: &Picture,
+    events: &mpsc::Sender<HypervisorEvent>,
+) -> bool {
+    let Some(last) = last else {
+        return events.send(HypervisorEvent::Reconnected).await.is_ok();
+    };
+    let changed = now.iter().filter(|(id, state)| last.get(id) != Some(state));
+    let gone = last.iter().filter(|(id, _)| !now.contains_key(id));
+    for (id, _) in changed.chain(gone) {
+        if events.send(HypervisorEvent::Changed(*id)).await.is_err() {
+            return false;
+        }
+    }
+    true
+}
