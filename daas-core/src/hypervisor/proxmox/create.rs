@@ -182,8 +182,14 @@ impl Proxmox {
                 quiet + 1
             };
             if quiet > 3 {
+                // Whoever was to make it died, and left a lock that only root can take away.
                 let lock = lock.unwrap_or_default();
-                return Err(Trouble::Stale { vmid, lock });
+                tracing::warn!(
+                    vmid,
+                    lock,
+                    "a guest is locked for ever: unlock and remove it"
+                );
+                return Ok(Found::Others);
             }
             self.pause().await;
         }

@@ -19,12 +19,6 @@ pub(super) enum Trouble {
     /// It took too long.
     #[error("it was not done within {0:?}")]
     Late(Duration),
-    /// A lock that nobody who works on the guest holds any more.
-    #[error(
-        "guest {vmid} is locked ({lock}) and nothing is being done to it; an administrator has \
-         to unlock and remove it"
-    )]
-    Stale { vmid: u32, lock: String },
     /// It is clear what it means.
     #[error(transparent)]
     Core(#[from] Error),

@@ -23,7 +23,7 @@ use rustls::pki_types::PrivateKeyDer;
 use sha2::{Digest as _, Sha256};
 
 pub use faults::{Action, Rule};
-pub use world::{GuestKind, PowerIs, Timing, World};
+pub use world::{Guest, GuestKind, PowerIs, Timing, World};
 
 /// What calls may be made with.
 pub const TOKEN_ID: &str = "daas@pve!main";
