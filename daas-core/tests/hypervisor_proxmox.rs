@@ -7,6 +7,8 @@
 
 mod support;
 
+#[path = "proxmox/fakepve.rs"]
+mod fakepve;
 #[path = "proxmox/faults.rs"]
 mod faults;
 #[path = "proxmox/lab.rs"]
@@ -17,7 +19,6 @@ mod rules;
 /// The suite of all backends with machines.
 mod machines {
     use super::lab::run_machines;
-    use super::support;
     use super::support::conformance::conformance;
 
     conformance!(run_machines);
@@ -26,7 +27,22 @@ mod machines {
 /// The same with containers.
 mod containers {
     use super::lab::run_containers;
-    use super::support;
+    use super::support::conformance::conformance;
+
+    conformance!(run_containers);
+}
+
+/// Machines on the simulator that others made.
+mod machines_elsewhere {
+    use super::fakepve::run_machines;
+    use super::support::conformance::conformance;
+
+    conformance!(run_machines);
+}
+
+/// The same with containers.
+mod containers_elsewhere {
+    use super::fakepve::run_containers;
     use super::support::conformance::conformance;
 
     conformance!(run_containers);

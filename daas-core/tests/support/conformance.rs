@@ -62,7 +62,7 @@ macro_rules! conformance {
         #[test]
         fn $test() {
             $run(|fixture| Box::pin(async move {
-                support::conformance::$test(&*fixture).await;
+                $crate::support::conformance::$test(&*fixture).await;
             }));
         }
     )*};

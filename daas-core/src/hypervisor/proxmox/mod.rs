@@ -53,6 +53,7 @@ use self::marks::Marks;
 use self::observe::{Macs, Seen, Uses};
 use self::trouble::{BACKEND, Trouble};
 use self::turns::Turns;
+use self::watch::Picture;
 use super::{ExecOutput, Hypervisor, HypervisorEvent, Observed, Spec, Usage};
 use crate::error::{Error, Result};
 use crate::model::InstanceId;
@@ -73,6 +74,8 @@ pub struct Proxmox {
     seen: Seen,
     macs: Macs,
     used: Uses,
+    /// What instances were made to do since it was last looked for events.
+    done: Mutex<Picture>,
 }
 
 impl Proxmox {
@@ -93,6 +96,7 @@ impl Proxmox {
             seen: Mutex::default(),
             macs: Mutex::default(),
             used: Mutex::default(),
+            done: Mutex::default(),
         })
     }
 

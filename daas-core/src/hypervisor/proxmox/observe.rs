@@ -209,14 +209,16 @@ impl Proxmox {
         current: Option<Listed>,
     ) -> Result<Option<Observed>, Trouble> {
         match current {
-            Some(Listed::Guest(current)) => Ok(Some(self.observe_own(&own, &current).await)),
+            Some(Listed::Guest(current)) if is_told(&own.guest, &current) => {
+                Ok(Some(self.observe_own(&own, &current).await))
+            }
             Some(Listed::Silent) => Ok(Some(Observed {
                 id: own.id,
                 power: PowerState::Unhealthy,
                 endpoint: None,
             })),
-            // It moved between the two lists, or is gone.
-            None => match self.observe(own.id).await {
+            // It moved between the two lists, or is gone, or its node does not say enough.
+            Some(Listed::Guest(_)) | None => match self.observe(own.id).await {
                 Err(trouble) if is_missing(&trouble) => Ok(None),
                 observed => observed.map(Some),
             },
@@ -247,6 +249,11 @@ impl Proxmox {
         }
         Ok(states)
     }
+}
+
+/// Whether a list says all: a machine that is frozen runs, and only its emulator knows more.
+fn is_told(guest: &Guest, current: &Current) -> bool {
+    guest.kind == Kind::Lxc || current.status != "running" || current.qmpstatus.is_some()
 }
 
 /// What a node says of a guest.

@@ -135,7 +135,9 @@ impl Proxmox {
                 }
                 state => state?,
             };
-            let Some(power) = step(&own, State::from(&current))? else {
+            let state = State::from(&current);
+            let Some(power) = step(&own, state)? else {
+                self.note_done(id, state);
                 return Ok(());
             };
             let Err(fault) = self.act(&own, power).await else {

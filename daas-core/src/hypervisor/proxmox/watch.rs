@@ -4,6 +4,7 @@
 //! The lists of nodes are not: each node with instances on it is asked for its own.
 
 use std::collections::HashMap;
+use std::sync::PoisonError;
 
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -15,13 +16,20 @@ use super::trouble::Trouble;
 use crate::hypervisor::HypervisorEvent;
 use crate::model::InstanceId;
 
+/// Most notes that are kept while nobody watches.
+const NOTES_MAX: usize = 10_000;
+
 /// What each instance did; `None` where its node cannot be asked.
-type Picture = HashMap<InstanceId, Option<State>>;
+pub(super) type Picture = HashMap<InstanceId, Option<State>>;
 
 impl Proxmox {
     pub(super) async fn send_events(&self, events: mpsc::Sender<HypervisorEvent>) {
         let mut last: Option<Picture> = None;
         loop {
+            let done = self.take_done();
+            if let Some(last) = &mut last {
+                last.extend(done);
+            }
             let sent = match self.picture().await {
                 Ok(now) => {
                     let sent = tell(last.as_ref(), &now, &events).await;
@@ -41,6 +49,20 @@ impl Proxmox {
                 else => return,
             }
         }
+    }
+
+    /// Notes what an instance was made to do. Without it, one that was started and ended
+    /// between two looks would be as it was before, and nobody would be told.
+    pub(super) fn note_done(&self, id: InstanceId, state: State) {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        if done.len() < NOTES_MAX {
+            done.insert(id, Some(state));
+        }
+    }
+
+    fn take_done(&self) -> Picture {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *done)
     }
 
     async fn picture(&self) -> Result<Picture, Trouble> {

@@ -22,7 +22,9 @@ use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use sha2::{Digest as _, Sha256};
 
+#[allow(unused_imports, reason = "not every test uses all of it")]
 pub use faults::{Action, Rule};
+#[allow(unused_imports, reason = "not every test uses all of it")]
 pub use world::{Guest, GuestKind, PowerIs, Timing, World};
 
 /// What calls may be made with.

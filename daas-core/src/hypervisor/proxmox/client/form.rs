@@ -75,10 +75,18 @@ fn encode(text: &str, out: &mut String) {
     }
 }
 
-/// Encoded for a cookie or a parameter.
-pub(super) fn encoded(text: &str) -> String {
+/// Encoded for a cookie, with nothing changed that a cookie may have (RFC 6265, section 4.1.1)
+/// but the sign of encoding: not everybody decodes it.
+pub(super) fn in_cookie(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    encode(text, &mut out);
+    for c in text.chars() {
+        let is_plain = c.is_ascii_graphic() && !matches!(c, '"' | ',' | ';' | '\\' | '%');
+        if is_plain {
+            out.push(c);
+        } else {
+            encode(c.encode_utf8(&mut [0; 4]), &mut out);
+        }
+    }
     out
 }
 
@@ -97,6 +105,13 @@ pub(super) fn path(parts: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cookies_keep_what_they_may_have() {
+        let ticket = "PVE:daas@pve:66AABBCC::c2ln+/bmVk==";
+        assert_eq!(in_cookie(ticket), ticket);
+        assert_eq!(in_cookie("a;b c%\r\nü\""), "a%3Bb%20c%25%0D%0A%C3%BC%22");
+    }
 
     #[test]
     fn nothing_breaks_out_of_a_part_or_a_value() {

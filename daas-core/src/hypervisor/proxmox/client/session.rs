@@ -6,7 +6,7 @@ use hyper::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
 use super::fault::Fault;
-use super::form::{Form, encoded};
+use super::form::{Form, in_cookie};
 use super::settings::Credentials;
 use crate::secret::Secret;
 
@@ -51,7 +51,7 @@ impl Ticket {
 
     /// What a call has to carry.
     pub(super) fn headers(&self, changes: bool) -> Result<Headers, Fault> {
-        let cookie = format!("PVEAuthCookie={}", encoded(self.ticket.expose()));
+        let cookie = format!("PVEAuthCookie={}", in_cookie(self.ticket.expose()));
         let mut headers = vec![(COOKIE, sensitive(&cookie)?)];
         if changes {
             headers.push((CSRF, sensitive(self.csrf.expose())?));

@@ -55,6 +55,14 @@ pub struct TaskEntry {
     pub status: Option<String>,
 }
 
+impl TaskEntry {
+    /// Whether it has not ended.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        matches!(self.status.as_deref(), None | Some("" | "running"))
+    }
+}
+
 /// Tasks.
 impl Client {
     /// Where a task is.
@@ -97,7 +105,12 @@ impl Client {
         let source = if running_only { "active" } else { "all" };
         let form = Form::new().maybe("vmid", vmid).with("source", source);
         let data = self.get(&["nodes", node, "tasks"], form).await?;
-        Ok(list(must_be_list(data)?))
+        let mut tasks: Vec<TaskEntry> = list(must_be_list(data)?);
+        if running_only {
+            // What has ended is active until it has been put away.
+            tasks.retain(TaskEntry::is_running);
+        }
+        Ok(tasks)
     }
 
     /// The newest tasks of the cluster.
