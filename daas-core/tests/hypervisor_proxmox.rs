@@ -7,6 +7,8 @@
 
 mod support;
 
+#[path = "proxmox/bridge.rs"]
+mod bridge;
 #[path = "proxmox/fakepve.rs"]
 mod fakepve;
 #[path = "proxmox/faults.rs"]

@@ -24,6 +24,7 @@
 //! guest could still claim the address of another in the same network: let the firewall of the
 //! cluster filter addresses (`ipfilter`), and no guest reach another.
 
+mod bridge;
 pub mod client;
 mod config;
 mod create;
@@ -36,6 +37,7 @@ mod trouble;
 mod turns;
 mod watch;
 
+pub use bridge::{Bridge, WAITS};
 pub use config::{Cloning, Config, Installation, Network};
 
 use std::collections::HashSet;
@@ -71,7 +73,7 @@ pub struct Proxmox {
     storages: Turns<String>,
     /// Numbers that are being cloned to.
     cloning: Mutex<HashSet<u32>>,
-    seen: Seen,
+    seen: Mutex<Seen>,
     macs: Macs,
     used: Uses,
     /// What instances were made to do since it was last looked for events.

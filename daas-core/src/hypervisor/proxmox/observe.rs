@@ -38,33 +38,41 @@ pub(super) struct Used {
 }
 
 impl Proxmox {
-    /// Forgets what was seen of an instance, as something is done to it.
+    /// Forgets what was seen of an instance, as something has happened to it; what is being
+    /// looked at just now is not kept either.
     pub(super) fn forget(&self, id: InstanceId) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.remove(&id);
+        seen.changes += 1;
+        seen.starting.remove(&id);
     }
 
     pub(super) async fn observe(&self, id: InstanceId) -> Result<Observed, Trouble> {
-        if let Some(observed) = self.still_starting(id) {
-            return Ok(observed);
-        }
+        let changes = match self.still_starting(id) {
+            Ok(observed) => return Ok(observed),
+            Err(changes) => changes,
+        };
         let (own, current) = self.state(id).await?;
         let observed = self.observe_own(&own, &current).await;
-        self.note(&observed);
+        self.note(&observed, changes);
         Ok(observed)
     }
 
-    fn still_starting(&self, id: InstanceId) -> Option<Observed> {
+    /// What was seen a moment ago, or how many changes there were up to now.
+    fn still_starting(&self, id: InstanceId) -> Result<Observed, u64> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (when, observed) = seen.get(&id)?;
-        (when.elapsed() < STARTING).then(|| observed.clone())
+        match seen.starting.get(&id) {
+            Some((when, observed)) if when.elapsed() < STARTING => Ok(observed.clone()),
+            _ => Err(seen.changes),
+        }
     }
 
-    fn note(&self, observed: &Observed) {
+    fn note(&self, observed: &Observed, changes: u64) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.retain(|_, (when, _)| when.elapsed() < STARTING);
-        if observed.power == PowerState::Starting {
-            seen.insert(observed.id, (Instant::now(), observed.clone()));
+        seen.starting
+            .retain(|_, (when, _)| when.elapsed() < STARTING);
+        if observed.power == PowerState::Starting && seen.changes == changes {
+            let now = Instant::now();
+            seen.starting.insert(observed.id, (now, observed.clone()));
         }
     }
 
@@ -325,8 +333,14 @@ impl Proxmox {
     }
 }
 
-/// What was seen a moment ago.
-pub(super) type Seen = std::sync::Mutex<HashMap<InstanceId, (Instant, Observed)>>;
+/// Instances that were seen to start a moment ago.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    starting: HashMap<InstanceId, (Instant, Observed)>,
+    /// Grows with each change of any of them.
+    changes: u64,
+}
+
 pub(super) type Macs = std::sync::Mutex<HashMap<(InstanceId, u32), Arc<BTreeSet<String>>>>;
 pub(super) type Uses = std::sync::Mutex<HashMap<InstanceId, Used>>;
 

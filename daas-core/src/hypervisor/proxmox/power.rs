@@ -35,7 +35,7 @@ impl From<&Current> for State {
             ("stopped", _, Some("suspended")) => Self::Saved,
             ("stopped", ..) => Self::Stopped,
             // While its memory is written it stands still.
-            (_, "paused" | "suspended" | "prelaunch", _) => Self::Paused,
+            (_, "paused" | "suspended", _) => Self::Paused,
             _ => Self::Running,
         }
     }

@@ -32,7 +32,7 @@ impl Proxmox {
             }
             let sent = match self.picture().await {
                 Ok(now) => {
-                    let sent = tell(last.as_ref(), &now, &events).await;
+                    let sent = self.tell(last.as_ref(), &now, &events).await;
                     last = Some(now);
                     sent
                 }
@@ -81,23 +81,27 @@ impl Proxmox {
         });
         Ok(picture.collect())
     }
-}
 
-/// Sends what is different; answers whether somebody listens.
-async fn tell(
-    last: Option<&Picture>,
-    now: &Picture,
-    events: &mpsc::Sender<HypervisorEvent>,
-) -> bool {
-    let Some(last) = last else {
-        return events.send(HypervisorEvent::Reconnected).await.is_ok();
-    };
-    let changed = now.iter().filter(|(id, state)| last.get(id) != Some(state));
-    let gone = last.iter().filter(|(id, _)| !now.contains_key(id));
-    for (id, _) in changed.chain(gone) {
-        if events.send(HypervisorEvent::Changed(*id)).await.is_err() {
-            return false;
+    /// Sends what is different; answers whether somebody listens.
+    async fn tell(
+        &self,
+        last: Option<&Picture>,
+        now: &Picture,
+        events: &mpsc::Sender<HypervisorEvent>,
+    ) -> bool {
+        let Some(last) = last else {
+            now.keys().for_each(|id| self.forget(*id));
+            return events.send(HypervisorEvent::Reconnected).await.is_ok();
+        };
+        let changed = now.iter().filter(|(id, state)| last.get(id) != Some(state));
+        let gone = last.iter().filter(|(id, _)| !now.contains_key(id));
+        for (id, _) in changed.chain(gone) {
+            // Whoever is told looks, and must not see what was before.
+            self.forget(*id);
+            if events.send(HypervisorEvent::Changed(*id)).await.is_err() {
+                return false;
+            }
         }
+        true
     }
-    true
 }

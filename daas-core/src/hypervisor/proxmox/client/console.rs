@@ -23,7 +23,7 @@ pub struct Console {
 
 /// The screen of a guest.
 impl Client {
-    /// Opens a listener for a connection of [`vncwebsocket`](super::super::bridge).
+    /// Opens a listener for a connection of [`vncwebsocket`](Self::vncwebsocket).
     ///
     /// # Errors
     /// Those of every call: see [`Fault`].

@@ -11,6 +11,7 @@ mod cluster;
 mod console;
 mod fault;
 mod form;
+mod frames;
 mod guests;
 mod http;
 pub(crate) mod lenient;
@@ -20,6 +21,7 @@ mod snapshots;
 mod tasks;
 mod tls;
 mod upid;
+mod websocket;
 
 pub use agent::Interface;
 pub use cluster::{Kind, NodeStatus, Pool, Resource, ResourceKind, Version};
@@ -31,6 +33,7 @@ pub use settings::{Credentials, Endpoint, Fingerprint, SettingError, Settings, T
 pub use snapshots::Snapshot;
 pub use tasks::{TaskEntry, TaskStatus};
 pub use upid::{ParseUpidError, Upid};
+pub use websocket::WebSocket;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
