@@ -6,7 +6,9 @@
     reason = "a failed test may panic"
 )]
 
-mod support;
+#[allow(dead_code, unreachable_pub, reason = "not every test uses all of it")]
+#[path = "support/pve/mod.rs"]
+mod pve;
 
 use std::time::{Duration, Instant};
 
@@ -15,9 +17,7 @@ use daas_core::hypervisor::proxmox::client::{
     Class, Client, CloneSpec, Credentials, Fault, Form, Guest, Kind, Power, ResourceKind, Settings,
     Trust, Upid,
 };
-use support::pve::{
-    Action, PASSWORD, PowerIs, Rule, Simulator, TOKEN_ID, TOKEN_SECRET, Timing, USER,
-};
+use pve::{Action, PASSWORD, PowerIs, Rule, Simulator, TOKEN_ID, TOKEN_SECRET, Timing, USER};
 
 const LONG: Duration = Duration::from_secs(10);
 

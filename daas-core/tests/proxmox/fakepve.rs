@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -20,10 +20,14 @@ use daas_core::hypervisor::proxmox::client::{
 };
 use daas_core::hypervisor::proxmox::{Config, Proxmox};
 use daas_core::model::InstanceId;
+use des::Des;
+use des::cipher::{BlockCipherEncrypt as _, KeyInit as _};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
-use crate::support::conformance::{Ability, Fixture};
+use crate::support::conformance::{Ability, Fixture, launch};
 
 /// Where the desktops of all containers are: their templates have an address.
 const ADDRESS: &str = "127.77.0.9";
@@ -52,11 +56,8 @@ fn program() -> Option<String> {
     if program.is_none() {
         let is_required = std::env::var_os("DAAS_REQUIRE_PROXMOX").is_some();
         assert!(!is_required, "fakepve is required: DAAS_FAKEPVE names none");
-        writeln!(
-            std::io::stderr(),
-            "SKIPPED: fakepve: DAAS_FAKEPVE names none"
-        )
-        .unwrap();
+        let mut out = std::io::stderr();
+        writeln!(out, "SKIPPED: fakepve: DAAS_FAKEPVE names none").unwrap();
     }
     program
 }
@@ -217,4 +218,60 @@ pub(crate) fn run_machines(test: impl FnOnce(Arc<Elsewhere>) -> Test) {
 
 pub(crate) fn run_containers(test: impl FnOnce(Arc<Elsewhere>) -> Test) {
     run(Kind::Lxc, test);
+}
+
+/// Its VNC server asks for the password, and says what the guest is called.
+#[test]
+fn the_screen_of_a_machine_is_there() {
+    run(Kind::Qemu, |elsewhere| {
+        Box::pin(async move { see(&elsewhere).await })
+    });
+}
+
+async fn see(elsewhere: &Elsewhere) {
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let id = launch(elsewhere).await;
+    for is_right in [true, false, true] {
+        let bridge = elsewhere.proxmox.bridge(id, here, here).await.unwrap();
+        let mut stream = TcpStream::connect(bridge.address).await.unwrap();
+        let password = match is_right {
+            true => bridge.password.expose().clone(),
+            false => "wrong".to_owned(),
+        };
+        let name = log_in(&mut stream, &password).await;
+        let expected = is_right.then(|| format!("lab-{id}"));
+        assert_eq!(name, expected);
+    }
+}
+
+/// Logs in to a VNC server (RFC 6143, 7.1 to 7.3), and answers the name of its desktop.
+async fn log_in(stream: &mut TcpStream, password: &str) -> Option<String> {
+    let mut version = [0; 12];
+    stream.read_exact(&mut version).await.unwrap();
+    stream.write_all(&version).await.unwrap();
+    assert_eq!(stream.read_u16().await.unwrap(), 0x0102);
+    stream.write_u8(2).await.unwrap();
+    let mut challenge = [0; 16];
+    stream.read_exact(&mut challenge).await.unwrap();
+    // The bits of each byte of the key are in reverse.
+    let mut key = [0; 8];
+    for (to, from) in key.iter_mut().zip(password.bytes()) {
+        *to = from.reverse_bits();
+    }
+    for block in challenge.chunks_exact_mut(8) {
+        let mut bytes: [u8; 8] = (&*block).try_into().unwrap();
+        Des::new(&key.into()).encrypt_block((&mut bytes).into());
+        block.copy_from_slice(&bytes);
+    }
+    stream.write_all(&challenge).await.unwrap();
+    if stream.read_u32().await.unwrap() != 0 {
+        return None;
+    }
+    stream.write_u8(1).await.unwrap();
+    let mut server = [0; 24];
+    stream.read_exact(&mut server).await.unwrap();
+    let length = u32::from_be_bytes(server[20..].try_into().unwrap());
+    let mut name = vec![0; usize::try_from(length).unwrap()];
+    stream.read_exact(&mut name).await.unwrap();
+    Some(String::from_utf8(name).unwrap())
 }

@@ -74,7 +74,8 @@ fn can(fixture: &dyn Fixture, ability: Ability) -> bool {
     let Some(reason) = fixture.lacks(ability) else {
         return true;
     };
-    writeln!(std::io::stderr(), "SKIPPED: {ability:?}: {reason}").unwrap();
+    let mut out = std::io::stderr();
+    writeln!(out, "SKIPPED: {ability:?}: {reason}").unwrap();
     false
 }
 

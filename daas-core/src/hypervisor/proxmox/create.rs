@@ -103,10 +103,8 @@ impl Proxmox {
         is_full: &mut bool,
     ) -> Result<Option<Guest>, Trouble> {
         loop {
-            let fault = match self.clone_once(spec, template, vmid, *is_full).await {
-                Ok(()) => None,
-                Err(fault) => Some(fault),
-            };
+            let done = self.clone_once(spec, template, vmid, *is_full).await;
+            let fault = done.err();
             let text = fault.as_ref().map(Fault::text).unwrap_or_default();
             if !*is_full && text.contains("inked clone feature") {
                 *is_full = true;

@@ -255,7 +255,7 @@ fn listed(world: &World, call: &Call<'_>, node: &str, kind: GuestKind) -> Value 
     let guests = world.guests.iter();
     let guests = guests.filter(|(_, guest)| guest.node == node && guest.kind == kind);
     let guests = guests.map(|(vmid, guest)| {
-        let mut entry = super::guests::current(world, *vmid, guest);
+        let mut entry = super::guests::current(*vmid, guest);
         if kind == GuestKind::Qemu && !call.is_on("full") {
             entry.as_object_mut().unwrap().remove("qmpstatus");
         }

@@ -36,7 +36,7 @@ pub fn on_guest(
         )));
     }
     match (call.method, rest) {
-        ("GET", ["status", "current"]) => Ok(current(world, number, &world.guests[&number])),
+        ("GET", ["status", "current"]) => Ok(current(number, &world.guests[&number])),
         ("POST", ["status", verb]) => power(world, call, number, verb),
         ("GET", ["config"]) => Ok(config(&world.guests[&number])),
         ("PUT", ["config"]) => configure(world, call, number),
@@ -82,7 +82,7 @@ fn locked(guest: &Guest, lock: &str) -> String {
     format!("{} is locked ({lock})", guest.kind.word())
 }
 
-pub fn current(world: &World, vmid: u32, guest: &Guest) -> Value {
+pub fn current(vmid: u32, guest: &Guest) -> Value {
     let runs = guest.power != PowerIs::Stopped;
     let seconds = if runs {
         guest.started.elapsed().as_secs()
@@ -119,7 +119,6 @@ pub fn current(world: &World, vmid: u32, guest: &Guest) -> Value {
     if let Some(lock) = &guest.lock {
         entry["lock"] = json!(lock);
     }
-    let _ = world;
     entry
 }
 
@@ -625,8 +624,7 @@ fn vncproxy(world: &mut World, call: &Call<'_>, vmid: u32) -> Answer {
         until,
     };
     world.consoles.insert(port, console);
-    let task = if is_lxc { "vncproxy" } else { "vncproxy" };
-    let upid = world.begin(task, vmid, vmid, call.user, Effect::Nothing, &None);
+    let upid = world.begin("vncproxy", vmid, vmid, call.user, Effect::Nothing, &None);
     let mut answer = json!({ "user": call.user, "ticket": ticket, "upid": upid, "cert": "" });
     if world.version.starts_with('9') {
         answer["port"] = json!(port);
