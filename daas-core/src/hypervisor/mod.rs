@@ -2,6 +2,10 @@
 
 #[cfg(feature = "docker")]
 pub mod docker;
+#[cfg(any(feature = "docker", feature = "proxmox"))]
+mod probe;
+#[cfg(feature = "proxmox")]
+pub mod proxmox;
 
 use std::time::Duration;
 

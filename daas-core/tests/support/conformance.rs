@@ -1,6 +1,7 @@
 //! What every hypervisor has to do. Each function is one test; a backend brings a
 //! [`Fixture`] and runs them all with [`conformance!`].
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -14,6 +15,23 @@ use tokio::time::{sleep, timeout};
 const READY: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(10);
 
+/// What not every backend can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ability {
+    /// Running commands inside.
+    Commands,
+    /// Changing the size of the screen.
+    Screen,
+    /// Freezing.
+    Suspend,
+    /// Saying where a desktop is.
+    Endpoint,
+    /// Telling of what happens.
+    Events,
+    /// Saying what is used.
+    Usage,
+}
+
 /// A backend with something to run on it.
 #[async_trait]
 pub trait Fixture: Sync {
@@ -21,6 +39,10 @@ pub trait Fixture: Sync {
     fn hypervisor(&self) -> &dyn Hypervisor;
     /// An image with a desktop, and the port of it.
     fn image(&self) -> (String, u16);
+    /// Why it cannot do something, where it cannot.
+    fn lacks(&self, _ability: Ability) -> Option<&'static str> {
+        None
+    }
     /// Ends an instance without asking the backend, as a crash would.
     async fn crash(&self, id: InstanceId);
     /// Width and height of an instance's screen as seen from inside.
@@ -30,7 +52,7 @@ pub trait Fixture: Sync {
 /// Runs all tests with a function `run` that takes one, makes a fixture and cleans up after.
 macro_rules! conformance {
     ($run:path) => {
-        $crate::conformance!($run:
+        $crate::support::conformance::conformance!($run:
             full_life, every_operation_is_idempotent, unknown_instances_are_not_found,
             without_its_image_nothing_is_made, states_that_do_not_allow_it_conflict,
             commands_give_code_and_output, commands_end_in_time, screens_are_resized,
@@ -40,12 +62,40 @@ macro_rules! conformance {
         #[test]
         fn $test() {
             $run(|fixture| Box::pin(async move {
-                support::conformance::$test(&*fixture).await;
+                $crate::support::conformance::$test(&*fixture).await;
             }));
         }
     )*};
 }
 pub(crate) use conformance;
+
+/// Whether a backend can do something; says so where it cannot, past the capture of output.
+fn can(fixture: &dyn Fixture, ability: Ability) -> bool {
+    let Some(reason) = fixture.lacks(ability) else {
+        return true;
+    };
+    let mut out = std::io::stderr();
+    writeln!(out, "SKIPPED: {ability:?}: {reason}").unwrap();
+    false
+}
+
+fn is_unsupported<T>(result: Result<T, Error>) -> bool {
+    matches!(result, Err(Error::Unsupported { .. }))
+}
+
+/// What an instance is once it has been started and there was time.
+async fn until_up(fixture: &dyn Fixture, id: InstanceId) -> Option<Endpoint> {
+    if can(fixture, Ability::Endpoint) {
+        wait_for(fixture.hypervisor(), id, PowerState::Running).await
+    } else {
+        let power = power(fixture.hypervisor(), id).await;
+        assert!(
+            matches!(power, PowerState::Starting | PowerState::Unhealthy),
+            "{power:?}"
+        );
+        None
+    }
+}
 
 pub fn spec(fixture: &dyn Fixture, id: InstanceId) -> Spec {
     let (image, port) = fixture.image();
@@ -87,7 +137,7 @@ pub async fn launch(fixture: &dyn Fixture) -> InstanceId {
     let (hypervisor, id) = (fixture.hypervisor(), InstanceId::random());
     hypervisor.create(&spec(fixture, id)).await.unwrap();
     hypervisor.start(id).await.unwrap();
-    wait_for(hypervisor, id, PowerState::Running).await.unwrap();
+    until_up(fixture, id).await;
     id
 }
 
@@ -117,12 +167,24 @@ pub async fn full_life(fixture: &dyn Fixture) {
 
     hypervisor.start(id).await.unwrap();
     assert_ne!(power(hypervisor, id).await, PowerState::Stopped);
-    let endpoint = wait_for(hypervisor, id, PowerState::Running).await.unwrap();
-    assert_eq!(endpoint.port, fixture.image().1);
-    let running = listed(hypervisor, id).await.unwrap();
-    assert_eq!(running.power, PowerState::Running);
-    assert_eq!(running.endpoint, Some(endpoint));
+    if let Some(endpoint) = until_up(fixture, id).await {
+        assert_eq!(endpoint.port, fixture.image().1);
+        let running = listed(hypervisor, id).await.unwrap();
+        assert_eq!(running.power, PowerState::Running);
+        assert_eq!(running.endpoint, Some(endpoint));
+    }
+    if can(fixture, Ability::Suspend) {
+        is_frozen_and_thawed(fixture, id).await;
+    }
+    is_stopped_and_started(fixture, id).await;
 
+    hypervisor.remove(id).await.unwrap();
+    assert!(is_missing(hypervisor.inspect(id).await));
+    assert_eq!(listed(hypervisor, id).await, None);
+}
+
+async fn is_frozen_and_thawed(fixture: &dyn Fixture, id: InstanceId) {
+    let hypervisor = fixture.hypervisor();
     hypervisor.suspend(id).await.unwrap();
     assert_eq!(power(hypervisor, id).await, PowerState::Suspended);
     assert_eq!(
@@ -130,18 +192,22 @@ pub async fn full_life(fixture: &dyn Fixture) {
         PowerState::Suspended
     );
     hypervisor.resume(id).await.unwrap();
-    wait_for(hypervisor, id, PowerState::Running).await.unwrap();
+    until_up(fixture, id).await;
+}
 
-    hypervisor.exec(id, &["touch", "kept"]).await.unwrap();
+async fn is_stopped_and_started(fixture: &dyn Fixture, id: InstanceId) {
+    let hypervisor = fixture.hypervisor();
+    let runs = can(fixture, Ability::Commands);
+    if runs {
+        hypervisor.exec(id, &["touch", "kept"]).await.unwrap();
+    }
     hypervisor.stop(id, SOON).await.unwrap();
     assert_eq!(power(hypervisor, id).await, PowerState::Stopped);
     hypervisor.start(id).await.unwrap();
-    wait_for(hypervisor, id, PowerState::Running).await.unwrap();
-    assert_eq!(hypervisor.exec(id, &["ls", "kept"]).await.unwrap().code, 0);
-
-    hypervisor.remove(id).await.unwrap();
-    assert!(is_missing(hypervisor.inspect(id).await));
-    assert_eq!(listed(hypervisor, id).await, None);
+    until_up(fixture, id).await;
+    if runs {
+        assert_eq!(hypervisor.exec(id, &["ls", "kept"]).await.unwrap().code, 0);
+    }
 }
 
 pub async fn every_operation_is_idempotent(fixture: &dyn Fixture) {
@@ -152,22 +218,24 @@ pub async fn every_operation_is_idempotent(fixture: &dyn Fixture) {
     hypervisor.stop(id, SOON).await.unwrap();
     hypervisor.start(id).await.unwrap();
     hypervisor.start(id).await.unwrap();
-    let endpoint = wait_for(hypervisor, id, PowerState::Running).await;
+    let endpoint = until_up(fixture, id).await;
+    let running = power(hypervisor, id).await;
     // Creating what runs changes nothing.
     hypervisor.create(&spec).await.unwrap();
     hypervisor.resume(id).await.unwrap();
     let unchanged = hypervisor.inspect(id).await.unwrap();
-    assert_eq!(
-        (unchanged.power, unchanged.endpoint),
-        (PowerState::Running, endpoint)
-    );
+    assert_eq!((unchanged.power, unchanged.endpoint), (running, endpoint));
 
-    hypervisor.suspend(id).await.unwrap();
-    hypervisor.suspend(id).await.unwrap();
-    hypervisor.create(&spec).await.unwrap();
-    assert_eq!(power(hypervisor, id).await, PowerState::Suspended);
-    hypervisor.resume(id).await.unwrap();
-    hypervisor.resume(id).await.unwrap();
+    if can(fixture, Ability::Suspend) {
+        hypervisor.suspend(id).await.unwrap();
+        hypervisor.suspend(id).await.unwrap();
+        hypervisor.create(&spec).await.unwrap();
+        assert_eq!(power(hypervisor, id).await, PowerState::Suspended);
+        hypervisor.resume(id).await.unwrap();
+        hypervisor.resume(id).await.unwrap();
+    } else {
+        assert!(is_unsupported(hypervisor.suspend(id).await));
+    }
 
     hypervisor.stop(id, SOON).await.unwrap();
     hypervisor.stop(id, SOON).await.unwrap();
@@ -221,14 +289,22 @@ pub async fn states_that_do_not_allow_it_conflict(fixture: &dyn Fixture) {
     hypervisor.create(&spec(fixture, id)).await.unwrap();
     assert!(is_conflict(hypervisor.suspend(id).await));
     assert!(is_conflict(hypervisor.resume(id).await));
-    assert!(is_conflict(hypervisor.exec(id, &["true"]).await));
+    if can(fixture, Ability::Commands) {
+        assert!(is_conflict(hypervisor.exec(id, &["true"]).await));
+    } else {
+        assert!(is_unsupported(hypervisor.exec(id, &["true"]).await));
+    }
     assert_eq!(power(hypervisor, id).await, PowerState::Stopped);
 
     hypervisor.start(id).await.unwrap();
-    wait_for(hypervisor, id, PowerState::Running).await;
-    hypervisor.suspend(id).await.unwrap();
-    assert!(is_conflict(hypervisor.start(id).await));
-    assert!(is_conflict(hypervisor.exec(id, &["true"]).await));
+    until_up(fixture, id).await;
+    if can(fixture, Ability::Suspend) {
+        hypervisor.suspend(id).await.unwrap();
+        assert!(is_conflict(hypervisor.start(id).await));
+        if can(fixture, Ability::Commands) {
+            assert!(is_conflict(hypervisor.exec(id, &["true"]).await));
+        }
+    }
     // What is frozen can be stopped.
     hypervisor.stop(id, SOON).await.unwrap();
     assert_eq!(power(hypervisor, id).await, PowerState::Stopped);
@@ -236,6 +312,9 @@ pub async fn states_that_do_not_allow_it_conflict(fixture: &dyn Fixture) {
 }
 
 pub async fn commands_give_code_and_output(fixture: &dyn Fixture) {
+    if !can(fixture, Ability::Commands) {
+        return;
+    }
     let (hypervisor, id) = (fixture.hypervisor(), launch(fixture).await);
     let run = async |command: &[&str]| hypervisor.exec(id, command).await.unwrap();
 
@@ -252,6 +331,9 @@ pub async fn commands_give_code_and_output(fixture: &dyn Fixture) {
 }
 
 pub async fn commands_end_in_time(fixture: &dyn Fixture) {
+    if !can(fixture, Ability::Commands) {
+        return;
+    }
     let (hypervisor, id) = (fixture.hypervisor(), launch(fixture).await);
     let began = Instant::now();
     let endless = timeout(2 * SOON, hypervisor.exec(id, &["sleep", "1000"])).await;
@@ -261,6 +343,9 @@ pub async fn commands_end_in_time(fixture: &dyn Fixture) {
 }
 
 pub async fn screens_are_resized(fixture: &dyn Fixture) {
+    if !can(fixture, Ability::Screen) {
+        return;
+    }
     let (hypervisor, id) = (fixture.hypervisor(), launch(fixture).await);
     assert_eq!(fixture.screen(id).await, (1024, 768));
     for (width, height) in [
@@ -281,6 +366,9 @@ pub async fn screens_are_resized(fixture: &dyn Fixture) {
 }
 
 pub async fn crashes_are_told(fixture: &dyn Fixture) {
+    if !can(fixture, Ability::Events) {
+        return;
+    }
     let (hypervisor, id) = (fixture.hypervisor(), launch(fixture).await);
     let (sender, mut events) = mpsc::channel(16);
     let watched = async {
@@ -289,7 +377,7 @@ pub async fn crashes_are_told(fixture: &dyn Fixture) {
             fixture.crash(id).await;
             until_stopped(hypervisor, id, &mut events).await;
             hypervisor.start(id).await.unwrap();
-            wait_for(hypervisor, id, PowerState::Running).await;
+            until_up(fixture, id).await;
         }
         drop(events);
     };
@@ -315,6 +403,9 @@ async fn until_stopped(
 }
 
 pub async fn usage_and_log_are_there(fixture: &dyn Fixture) {
+    if !can(fixture, Ability::Usage) {
+        return;
+    }
     let (hypervisor, id) = (fixture.hypervisor(), launch(fixture).await);
     let usage = hypervisor.usage(id).await.unwrap();
     assert!(usage.cpu_ns > 1_000_000, "{usage:?}");
@@ -337,7 +428,7 @@ pub async fn many_at_once_make_one(fixture: &dyn Fixture) {
     [a, b, c].into_iter().for_each(|created| created.unwrap());
     let (a, b) = tokio::join!(hypervisor.start(id), hypervisor.start(id));
     [a, b].into_iter().for_each(|started| started.unwrap());
-    wait_for(hypervisor, id, PowerState::Running).await;
+    until_up(fixture, id).await;
     assert!(listed(hypervisor, id).await.is_some());
     let (a, b) = tokio::join!(hypervisor.remove(id), hypervisor.remove(id));
     [a, b].into_iter().for_each(|removed| removed.unwrap());

@@ -9,3 +9,5 @@
 
 pub mod conformance;
 pub mod docker;
+#[cfg(feature = "proxmox")]
+pub mod pve;

@@ -31,7 +31,6 @@ mod guard;
 mod names;
 mod network;
 mod output;
-mod probe;
 mod raw;
 mod time;
 mod usage;
@@ -55,7 +54,7 @@ use self::fault::Fault;
 use self::guard::Image;
 use self::names::Names;
 use self::raw::{Raw, with_labels};
-use super::{ExecOutput, Hypervisor, HypervisorEvent, Observed, PowerState, Spec, Usage};
+use super::{ExecOutput, Hypervisor, HypervisorEvent, Observed, PowerState, Spec, Usage, probe};
 use crate::error::{Error, Result};
 use crate::model::{InstanceId, Timestamp};
 

@@ -1,6 +1,6 @@
 //! Whether a desktop answers, seen from outside.
 //!
-//! A container that runs says little: its screen may not be there yet, or hang. A connection
+//! A container or machine that runs says little: its screen may not be there yet, or hang. A connection
 //! says more, and costs less than a command inside. VNC and SSH servers speak first
 //! (RFC 6143, 7.1.1 and RFC 4253, 4.2), so a server that hangs is told from one that works:
 //! the kernel accepts connections for both.
@@ -23,7 +23,7 @@ const fn greeting(port: u16) -> &'static [u8] {
 }
 
 /// Whether a desktop answers as it should within a time.
-pub(super) async fn answers(endpoint: Endpoint, within: Duration) -> bool {
+pub(in crate::hypervisor) async fn answers(endpoint: Endpoint, within: Duration) -> bool {
     timeout(within, greets(endpoint)).await.unwrap_or(false)
 }
 
