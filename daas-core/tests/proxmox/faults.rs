@@ -75,6 +75,36 @@ async fn a_clone_whose_outcome_is_unknown_is_made_once() {
 }
 
 #[tokio::test]
+async fn a_clone_that_begins_late_is_made_once() {
+    // The cluster does it after the connection has ended, and we have asked again.
+    for late in [20, 60, 150] {
+        for is_new_run in [false, true] {
+            let lab = Lab::with(quick(), hasty);
+            let spec = spec(&lab, InstanceId::random());
+            let action = Action::DoneLater(Duration::from_millis(late));
+            let mut rule = Rule::once("POST", "/clone", action);
+            if is_new_run {
+                // Each of its calls, until the program ends.
+                rule = rule.times(2);
+            }
+            lab.simulator.rule(rule);
+            if is_new_run {
+                let create = lab.proxmox.create(&spec);
+                let _ = timeout(Duration::from_millis(10), create).await;
+            }
+            let mut anew = config(&lab.simulator);
+            hasty(&mut anew);
+            let anew = Proxmox::new(anew).unwrap();
+            let proxmox = if is_new_run { &anew } else { &lab.proxmox };
+            proxmox.create(&spec).await.unwrap();
+            sleep(Duration::from_millis(late + 50)).await;
+            let guests = lab.simulator.world(|world| used(world));
+            assert_eq!(guests, [lab.vmid(spec.id)], "{late} {is_new_run}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_fails_for_a_moment_is_done_again() {
     let storage =
         "clone failed: can't lock file '/var/lock/pve-manager/pve-storage-x' - got timeout";

@@ -9,6 +9,8 @@ pub enum Action {
     DropBefore,
     /// It is done, and the connection ends.
     DropAfter,
+    /// The connection ends, and it is done only after that.
+    DoneLater(Duration),
     /// It is done, and the answer comes late.
     Delay(Duration),
     /// It is not done, and refused with a status and a reason.

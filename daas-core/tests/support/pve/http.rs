@@ -99,6 +99,13 @@ fn answer(
 ) -> io::Result<()> {
     match &fault {
         Some(Action::DropBefore) => return cut(&stream),
+        Some(Action::DoneLater(long)) => {
+            cut(&stream)?;
+            thread::sleep(*long);
+            // Nobody hears what comes of it.
+            drop(api::done(shared, request, &None));
+            return Ok(());
+        }
         Some(Action::Refuse(status, reason)) => {
             return write(&mut stream, shared, &Err(refused(*status, reason)));
         }
