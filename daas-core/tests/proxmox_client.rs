@@ -596,7 +596,6 @@ async fn the_simulator_is_as_strict_as_the_real_one() {
         .with_no_client_auth();
     let config = Arc::new(config);
     let token = format!("Authorization: PVEAPIToken={TOKEN_ID}={TOKEN_SECRET}\r\n");
-    let long = "x".repeat(600_000);
     let form = "Content-Type: application/x-www-form-urlencoded\r\n";
     for (request, expected) in [
         (
@@ -622,9 +621,7 @@ async fn the_simulator_is_as_strict_as_the_real_one() {
             "HTTP/1.1 501 Unexpected content",
         ),
         (
-            format!(
-                "POST /api2/json/x HTTP/1.1\r\n{token}{form}Content-Length: 600000\r\n\r\n{long}"
-            ),
+            format!("POST /api2/json/x HTTP/1.1\r\n{token}{form}Content-Length: 600000\r\n\r\n"),
             "HTTP/1.1 501 for data too large",
         ),
         (
@@ -642,7 +639,8 @@ async fn the_simulator_is_as_strict_as_the_real_one() {
         let connection = rustls::ClientConnection::new(Arc::clone(&config), name).unwrap();
         let socket = std::net::TcpStream::connect(simulator.address()).unwrap();
         let mut stream = rustls::StreamOwned::new(connection, socket);
-        // It may answer and hang up before it has read all.
+        // It may answer and hang up before it has read all. What is said to be too long is not
+        // sent at all: a connection that ends with bytes unread can lose the answer.
         let _ = stream.write_all(request.as_bytes());
         let mut answer = vec![0; 100];
         let read = stream.read(&mut answer).unwrap_or(0);
