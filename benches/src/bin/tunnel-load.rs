@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! tunnel-load [--idle N] [--busy N] [--rate 250KiB] [--seconds S] [--stalled N]
-//!             [--reads N] [--log-ins N] [--launches N] [--wrk N]
+//!             [--reads N] [--log-ins N] [--launches N] [--wrk N] [--guesses N] [--limits]
 //!             [--stream FILE] [--target NAME]…
 //!             [--smoke] [--save]
 //! ```
@@ -11,7 +11,8 @@
 //! Targets are direct, relay, daas and guacamole-lite; without one it measures all. Each is
 //! started here as a process of its own, with a scripted guacd behind it. It fails where a
 //! tunnel ended before its time, or brought anything else than was played; with `--smoke`
-//! that is all that is of interest. `--save` writes the figures into `benches/results/`.
+//! that is all that is of interest. Requests beside the tunnels are made of daas alone, by
+//! turns; with `--limits` it limits them as it does by default. `--save` writes the figures into `benches/results/`.
 
 #![forbid(unsafe_code)]
 
@@ -78,6 +79,8 @@ fn arguments() -> Result<Arguments> {
             Long("log-ins") => load.beside.log_ins = parser.value()?.parse()?,
             Long("launches") => load.beside.launches = parser.value()?.parse()?,
             Long("wrk") => load.beside.wrk = parser.value()?.parse()?,
+            Long("guesses") => load.beside.guesses = parser.value()?.parse()?,
+            Long("limits") => load.limits = true,
             Long("seconds") => load.time = Duration::from_secs(parser.value()?.parse()?),
             Long("stream") => load.stream = parser.value()?.into(),
             Long("target") => targets.push(parser.value()?.parse()?),
@@ -106,6 +109,7 @@ fn default_load() -> Load {
         rate: 250 * 1024,
         stalled: 20,
         beside: Beside::default(),
+        limits: false,
         time: Duration::from_secs(20),
         stream: streams::default_recording().unwrap_or_default(),
         smoke: Smoke::No,

@@ -2,12 +2,13 @@
 //! says in the query what is to be played, instead of showing a ticket.
 //!
 //! ```text
-//! tunnel-server GUACD_ADDRESS
+//! tunnel-server [--limits] GUACD_ADDRESS
 //! ```
 //!
 //! Connections, routes, log-in, storage, upgrade, session and threads are those of the
-//! server; the hypervisor is that of its tests, and there are no desktops. The one user is
-//! `load`, whose password is [`PASSWORD`].
+//! server; the hypervisor is that of its tests, and there are no desktops. The users are
+//! [`USERS`], whose password is [`PASSWORD`]. With `--limits` requests are limited as by
+//! default; proxies on this machine are believed, so that there can be several addresses.
 
 #![forbid(unsafe_code)]
 
@@ -18,7 +19,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use benches::load::{PASSWORD, Result, USER, say_listening};
+use benches::load::{FLOODER, PASSWORD, PEOPLE, Result, USER, VICTIM, person, say_listening};
 use daas_core::Secret;
 use daas_core::access::{Access, AccessConfig, By, LoggedIn, Passwords};
 use daas_core::audit::{self, AuditAction, TargetKind};
@@ -28,7 +29,9 @@ use daas_core::model::{Endpoint, InstanceId, Protocol, Quota, Role, Timestamp, U
 use daas_core::storage::{Sqlite, Store};
 use daas_server::tunnel::{About, Registry, Tunnel, parse_display, spawn_tunnel};
 use daas_server::websocket::{Origins, accept};
-use daas_server::{Body, Limits, Parts, Problem, Services, Settings, SignOn, Tunnels, threads};
+use daas_server::{
+    Body, Limits, Parts, Problem, Rate, Rates, Services, Settings, SignOn, Tunnels, threads,
+};
 use hyper::body::Incoming;
 use hyper::header::ORIGIN;
 use hyper::{Request, Response, StatusCode};
@@ -55,6 +58,21 @@ const APPS: [&str; 3] = ["desktop", "editor", "browser"];
 /// Their images.
 const IMAGES: [&str; 3] = ["daas/desktop", "daas/editor", "daas/browser"];
 
+/// Those who may log in, beside the people whose tunnels are measured.
+const USERS: [&str; 3] = [USER, FLOODER, VICTIM];
+
+/// As by default in daas-server.
+const RATES: Rates = Rates {
+    per_address: Rate {
+        per_second: 100,
+        burst: 500,
+    },
+    per_account: Rate {
+        per_second: 50,
+        burst: 300,
+    },
+};
+
 /// Opens tunnels to the one guacd.
 struct OneGuacd {
     gateway: Arc<dyn Gateway>,
@@ -63,14 +81,16 @@ struct OneGuacd {
 }
 
 fn main() -> Result<()> {
-    let guacd: SocketAddr = env::args().nth(1).ok_or("which guacd?")?.parse()?;
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let limits = arguments.iter().any(|argument| argument == "--limits");
+    let guacd = arguments.last().ok_or("which guacd?")?.parse()?;
     let processors = available_parallelism().map_or(2, usize::from);
     let tunnels = threads::for_tunnels(processors)?;
     let http = threads::for_requests(HTTP_THREADS)?;
-    http.block_on(serve(guacd, tunnels.handle().clone()))
+    http.block_on(serve(guacd, limits, tunnels.handle().clone()))
 }
 
-async fn serve(guacd: SocketAddr, runtime: Handle) -> Result<()> {
+async fn serve(guacd: SocketAddr, limits: bool, runtime: Handle) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let store: Arc<dyn Store> =
         Arc::new(Sqlite::open(&folder.path().join("db"), &folder.path().join("keys")).await?);
@@ -99,6 +119,8 @@ async fn serve(guacd: SocketAddr, runtime: Handle) -> Result<()> {
             loopback: true,
             apps: APPS.map(str::to_owned).into(),
             session_idle: Duration::from_secs(1800),
+            trusted_proxies: vec!["127.0.0.1".parse()?],
+            rates: if limits { RATES } else { Rates::default() },
             ..Settings::default()
         },
         store,
@@ -122,10 +144,13 @@ async fn fill(store: &dyn Store, passwords: &Passwords) -> Result<()> {
     let password = Secret::new(PASSWORD.to_owned());
     let hash = passwords.hash(password).await?;
     let now = Timestamp::now();
-    let user = User::new(USER, Role::User, hash, now);
-    let target = audit::Target::new(TargetKind::User, user.id, USER);
-    let entry = By::system().did(AuditAction::UserCreate, target, now);
-    store.add_user(user, Vec::new(), entry).await?;
+    let people = (0..PEOPLE).map(person);
+    for name in people.chain(USERS.map(str::to_owned)) {
+        let user = User::new(&name, Role::User, hash.clone(), now);
+        let target = audit::Target::new(TargetKind::User, user.id, &name);
+        let entry = By::system().did(AuditAction::UserCreate, target, now);
+        store.add_user(user, Vec::new(), entry).await?;
+    }
     for slug in APPS {
         store.put_app(fixtures::app(slug)).await?;
     }

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::{Error, PASSWORD, Result, USER};
+use super::{Error, FLOODER, PASSWORD, Result, USER, VICTIM, person};
 
 /// What is asked of the server in a second.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,13 +30,15 @@ pub struct Beside {
     pub launches: u32,
     /// Connections of `wrk`, which read the catalogue as often as it is answered.
     pub wrk: u32,
+    /// Connections that guess passwords as fast as they are refused.
+    pub guesses: u32,
 }
 
 impl Beside {
     /// Whether it is anything.
     #[must_use]
     pub const fn is_wanted(&self) -> bool {
-        self.reads + self.log_ins + self.launches + self.wrk > 0
+        self.reads + self.log_ins + self.launches + self.wrk + self.guesses > 0
     }
 }
 
@@ -48,6 +50,9 @@ pub(super) struct Answers {
     pub(super) log_ins: u64,
     pub(super) launches: u64,
     pub(super) wrk: u64,
+    /// Those of `wrk` that were too many.
+    pub(super) wrk_refused: u64,
+    pub(super) guesses: u64,
 }
 
 impl AddAssign for Answers {
@@ -57,20 +62,30 @@ impl AddAssign for Answers {
         self.log_ins += more.log_ins;
         self.launches += more.launches;
         self.wrk += more.wrk;
+        self.wrk_refused += more.wrk_refused;
+        self.guesses += more.guesses;
     }
 }
 
+const LOG_IN: &str = "POST /api/v1/session";
+/// Whoever floods the server comes from elsewhere, as it sees it, so that what it takes from
+/// one address is not used up for all others.
+const FLOOD: &str = "X-Forwarded-For: 192.0.2.1";
+const GUESSER: &str = "X-Forwarded-For: 192.0.2.2\r\n";
 /// Desktops that are there at a time.
 const DESKTOPS: usize = 3;
 /// Most time for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Logs in, and answers the cookie.
+/// Logs one of the people in; answers the lines of a head by which they are known.
 ///
 /// # Errors
 /// Where that is refused.
-pub(super) async fn log_in(address: SocketAddr) -> Result<String> {
-    Ok(Visitor::log_in(address).await?.cookie)
+pub(super) async fn log_in(address: SocketAddr, number: usize) -> Result<String> {
+    let cookie = Visitor::log_in(address, &person(number)).await?.cookie;
+    // Each of them at a place of their own.
+    let place = format!("X-Forwarded-For: 198.51.100.{number}");
+    Ok(format!("Cookie: {cookie}\r\n{place}\r\n"))
 }
 
 /// Somebody who is logged in.
@@ -84,9 +99,9 @@ pub(super) struct Visitor {
 impl Visitor {
     /// # Errors
     /// Where that is refused.
-    pub(super) async fn log_in(address: SocketAddr) -> Result<Self> {
-        let body = format!("{{\"username\":\"{USER}\",\"password\":\"{PASSWORD}\"}}");
-        let answer = ask(address, "POST /api/v1/session", "", &body).await?;
+    pub(super) async fn log_in(address: SocketAddr, user: &str) -> Result<Self> {
+        let body = format!("{{\"username\":\"{user}\",\"password\":\"{PASSWORD}\"}}");
+        let answer = ask(address, LOG_IN, "", &body).await?.good()?;
         let mut lines = answer.head.lines();
         let cookie = lines.find_map(|line| line.strip_prefix("set-cookie: "));
         let cookie = cookie.and_then(|cookie| cookie.split(';').next());
@@ -100,7 +115,7 @@ impl Visitor {
     async fn ask(&self, what: &str, body: &str) -> Result<Value> {
         let Self { cookie, csrf, .. } = self;
         let more = format!("Cookie: {cookie}\r\nX-CSRF-Token: {csrf}\r\n");
-        Ok(ask(self.address, what, &more, body).await?.body)
+        Ok(ask(self.address, what, &more, body).await?.good()?.body)
     }
 
     async fn read_catalogue(&self) -> Result<Value> {
@@ -128,8 +143,25 @@ fn text(value: &Value, pointer: &str) -> Result<String> {
 }
 
 struct Answer {
+    what: String,
     head: String,
     body: Value,
+}
+
+impl Answer {
+    fn is(&self, status: &str) -> bool {
+        self.head
+            .strip_prefix("HTTP/1.1 ")
+            .is_some_and(|rest| rest.starts_with(status))
+    }
+
+    fn good(self) -> Result<Self> {
+        if self.is("2") {
+            return Ok(self);
+        }
+        let first = self.head.lines().next().unwrap_or_default();
+        Err(format!("{}: {first}", self.what).into())
+    }
 }
 
 /// One request on a connection of its own.
@@ -145,14 +177,12 @@ async fn ask(address: SocketAddr, what: &str, more: &str, body: &str) -> Result<
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    if !head.starts_with("HTTP/1.1 2") {
-        return Err(format!("{what}: {}", head.lines().next().unwrap_or_default()).into());
-    }
     let body = match body {
         "" => Value::Null,
         body => serde_json::from_str(body)?,
     };
     Ok(Answer {
+        what: what.to_owned(),
         head: head.to_owned(),
         body,
     })
@@ -169,13 +199,31 @@ pub(super) struct Requests {
     wrk: Option<Child>,
 }
 
+/// Who makes requests: one who works, and one who floods the server.
+pub(super) struct Visitors {
+    works: Arc<Visitor>,
+    floods: Visitor,
+}
+
+impl Visitors {
+    /// # Errors
+    /// Where one of them may not log in.
+    pub(super) async fn log_in(address: SocketAddr) -> Result<Self> {
+        Ok(Self {
+            works: Arc::new(Visitor::log_in(address, USER).await?),
+            floods: Visitor::log_in(address, FLOODER).await?,
+        })
+    }
+}
+
 impl Requests {
     /// Starts them, for at least some time.
     ///
     /// # Errors
     /// Where there is no `wrk`.
-    pub(super) fn start(visitor: Arc<Visitor>, beside: Beside, time: Duration) -> Result<Self> {
-        let wrk = (beside.wrk > 0).then(|| start_wrk(&visitor, beside.wrk, time));
+    pub(super) fn start(visitors: &Visitors, beside: Beside, time: Duration) -> Result<Self> {
+        let wrk = (beside.wrk > 0).then(|| start_wrk(&visitors.floods, beside.wrk, time));
+        let visitor = visitors.works.clone();
         let (end, ended) = oneshot::channel::<()>();
         let gate = Gate::in_the_background(1, "requests")?;
         let thread = tokio::spawn(async move {
@@ -199,7 +247,7 @@ impl Requests {
         let mut answers = self.thread.await??;
         if let Some(wrk) = self.wrk {
             // Its time is about over.
-            answers.wrk = Gate::new(1).run(|| answers_of(wrk)).await??;
+            (answers.wrk, answers.wrk_refused) = Gate::new(1).run(|| answers_of(wrk)).await??;
         }
         Ok(answers)
     }
@@ -211,6 +259,7 @@ fn start_wrk(visitor: &Visitor, connections: u32, time: Duration) -> Result<Chil
     wrk.args(["--idle", "0", "wrk", "--threads", "1"])
         .args(["--connections", &connections.to_string()])
         .args(["--duration", &time.as_secs_f64().ceil().to_string()])
+        .args(["--header", FLOOD])
         .args(["--header", &format!("Cookie: {}", visitor.cookie), &url])
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
@@ -218,16 +267,16 @@ fn start_wrk(visitor: &Visitor, connections: u32, time: Duration) -> Result<Chil
         .map_err(|error| format!("chrt (of util-linux) and wrk are needed: {error}").into())
 }
 
-/// `  12345 requests in 3.00s, 6.78MB read`, and a line where some were refused.
-fn answers_of(wrk: Child) -> Result<u64> {
+/// All, and those that were refused: `  12345 requests in 3.00s, 6.78MB read`, and
+/// `  Non-2xx or 3xx responses: 123` where there are any.
+fn answers_of(wrk: Child) -> Result<(u64, u64)> {
     let output = String::from_utf8(wrk.wait_with_output()?.stdout)?;
-    if let Some(refused) = output.lines().find(|line| line.contains("Non-2xx")) {
-        return Err(format!("wrk: {}", refused.trim()).into());
-    }
     let mut lines = output.lines();
     let requests = lines.find_map(|line| line.split_once(" requests in "));
     let (requests, _) = requests.ok_or("wrk did not say how many requests it made")?;
-    Ok(requests.trim().parse()?)
+    let refused = lines.find_map(|line| line.split_once("Non-2xx or 3xx responses:"));
+    let refused = refused.map_or(Ok(0), |(_, number)| number.trim().parse())?;
+    Ok((requests.trim().parse()?, refused))
 }
 
 /// Asks, and keeps what came of it.
@@ -258,6 +307,7 @@ fn ask_until(
             () = asker.repeat(beside.reads, Asker::read) => {}
             () = asker.repeat(beside.log_ins, Asker::log_in) => {}
             () = asker.repeat(beside.launches, Asker::launch) => {}
+            () = asker.guess_on(beside.guesses) => {}
             _ = ended => {}
         }
         asker.delete_until(0).await
@@ -292,6 +342,37 @@ impl Asker {
         }
     }
 
+    /// Guesses the password of somebody, on so many connections at a time.
+    async fn guess_on(self: &Arc<Self>, connections: u32) {
+        let mut running: JoinSet<()> = (0..connections)
+            .map(|_| {
+                let asker = Arc::clone(self);
+                async move {
+                    loop {
+                        if let Err(error) = asker.guess().await {
+                            asker.note_failure(&error);
+                        }
+                    }
+                }
+            })
+            .collect();
+        // They go on for ever; without any there is nothing to wait for, either.
+        running.join_next().await;
+        std::future::pending().await
+    }
+
+    /// As it should be, it is refused.
+    async fn guess(&self) -> Result<()> {
+        let number = self.state().answers.guesses;
+        let body = format!("{{\"username\":\"{VICTIM}\",\"password\":\"guess {number}\"}}");
+        let answer = ask(self.visitor.address, LOG_IN, GUESSER, &body).await?;
+        if !(answer.is("401") || answer.is("429")) {
+            return Err(format!("a guess was answered by {}", answer.head).into());
+        }
+        self.state().answers.guesses += 1;
+        Ok(())
+    }
+
     /// Each is counted; the first one is told, as the others are likely to be the same.
     fn note_failure(&self, error: &Error) {
         let failures = &mut self.state().answers.failures;
@@ -308,7 +389,7 @@ impl Asker {
     }
 
     async fn log_in(self: Arc<Self>) -> Result<()> {
-        log_in(self.visitor.address).await?;
+        Visitor::log_in(self.visitor.address, USER).await?;
         self.state().answers.log_ins += 1;
         Ok(())
     }

@@ -4,12 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::api::{Beside, Requests, Visitor};
+use super::api::{Beside, Requests, Visitors};
 use super::client::Phase;
 use super::process::{Process, check_files};
 use super::report::{Flow, Row};
@@ -44,6 +43,8 @@ pub struct Load {
     pub stalled: usize,
     /// What daas has to do beside tunnels.
     pub beside: Beside,
+    /// Whether daas limits requests as it does by default.
+    pub limits: bool,
     /// How long to measure.
     pub time: Duration,
     /// The recording to play.
@@ -117,7 +118,7 @@ impl<'l> Bench<'l> {
         let mut command = Command::new(beside("scripted-guacd")?);
         let guacd = Process::start(command.arg("--stream").arg(&load.stream))?;
         Ok(Self {
-            server: target.start(guacd.address)?,
+            server: target.start(guacd.address, load.limits)?,
             target,
             load,
             library,
@@ -145,7 +146,7 @@ impl<'l> Bench<'l> {
         self.measure_flow(&mut row).await?;
         // What a process has had in use it may use again, and that would not show.
         drop(self.server.take());
-        self.server = self.target.start(self.guacd.address)?;
+        self.server = self.target.start(self.guacd.address, self.load.limits)?;
         self.measure_stalled(&mut row).await?;
         Ok(row)
     }
@@ -189,14 +190,14 @@ impl<'l> Bench<'l> {
     /// Alone and beside requests by turns, on the same tunnels: what else this machine has
     /// to do changes from one minute to the next by more than the difference.
     async fn take_turns(&self, row: &mut Row, busy: &Tunnels, server: SocketAddr) -> Result<()> {
-        let visitor = Arc::new(Visitor::log_in(server).await?);
+        let visitors = Visitors::log_in(server).await?;
         let mut beside = Flow::default();
         let mut left = self.load.time;
         while !left.is_zero() {
             let turn = left.min(TURN);
             left -= turn;
             row.alone += self.phase(busy, Phase::Alone, turn).await?;
-            let requests = Requests::start(visitor.clone(), self.load.beside, turn + BETWEEN)?;
+            let requests = Requests::start(&visitors, self.load.beside, turn + BETWEEN)?;
             sleep(BETWEEN).await;
             beside += self.phase(busy, Phase::Beside, turn).await?;
             row.answers += requests.end().await?;

@@ -39,9 +39,22 @@ pub fn now_us() -> u64 {
     since.map_or(0, |since| since.as_micros() as u64)
 }
 
-/// The one user of `tunnel-server`.
+/// The user of `tunnel-server` who makes requests beside the tunnels.
 pub const USER: &str = "load";
-/// That user's password; it protects nothing.
+/// Others whose tunnels are measured: each is one person at one place, and has a share of all.
+pub const PEOPLE: usize = 40;
+
+/// The name of one of them.
+#[must_use]
+pub fn person(number: usize) -> String {
+    format!("person-{number}")
+}
+
+/// One who reads the catalogue as often as it is answered.
+pub const FLOODER: &str = "flood";
+/// One whose password is guessed.
+pub const VICTIM: &str = "victim";
+/// The password of all of them; it protects nothing.
 pub const PASSWORD: &str = "a load of tunnels";
 
 /// Tells whoever started this process where it listens, by the first line of its output.

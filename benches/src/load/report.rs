@@ -150,12 +150,15 @@ impl Row {
             log_ins,
             launches,
             wrk,
+            wrk_refused,
+            guesses,
             failures,
         } = self.answers;
         Some(format!(
             "Requests were made half of the time, by turns. Answered: {reads} reads, {log_ins} \
-             log-ins, {launches} launches, and {wrk} reads to wrk; refused or too late: {failures}. The p99 \
-             beside them is {grown:+.0} %."
+             log-ins, {launches} launches, {wrk} reads to wrk ({wrk_refused} of them refused, as \
+             they were too many), {guesses} passwords guessed in vain; others refused or too late: \
+             {failures}. The p99 beside them is {grown:+.0} %."
         ))
     }
 }
@@ -250,7 +253,7 @@ impl Report {
 
     fn csv(&self, machine: &Machine) -> String {
         let names: Vec<_> = COLUMNS.iter().map(|(_, name, _)| *name).collect();
-        let first = "date,commit,cpu,rustc,target,phase,idle,busy,rate_bytes_per_s,seconds,stalled,reads_per_s,log_ins_per_s,launches_per_s,wrk_connections";
+        let first = "date,commit,cpu,rustc,target,phase,idle,busy,rate_bytes_per_s,seconds,stalled,reads_per_s,log_ins_per_s,launches_per_s,wrk_connections,guess_connections";
         let mut out = format!("{first},{}\n", names.join(","));
         let Machine {
             date,
@@ -276,6 +279,7 @@ impl Report {
                 log_ins,
                 launches,
                 wrk,
+                guesses,
             } = match phase {
                 Phase::Alone => Beside::default(),
                 Phase::Beside => *beside,
@@ -287,7 +291,7 @@ impl Report {
             );
             let _ = write!(
                 out,
-                "{idle},{busy},{rate},{seconds},{stalled},{reads},{log_ins},{launches},{wrk}"
+                "{idle},{busy},{rate},{seconds},{stalled},{reads},{log_ins},{launches},{wrk},{guesses}"
             );
             for figure in row.figures(flow) {
                 let _ = match figure {

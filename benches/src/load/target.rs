@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
 
-use super::Result;
 use super::api::log_in;
 use super::link::Link;
 use super::process::Process;
 use super::script::Spec;
+use super::{PEOPLE, Result};
 
 /// What stands between the clients and guacd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Target {
     }
 
     /// Starts it in front of a guacd; `Direct` is nothing to start.
-    pub(super) fn start(self, guacd: SocketAddr) -> Result<Option<Process>> {
+    pub(super) fn start(self, guacd: SocketAddr, limits: bool) -> Result<Option<Process>> {
         let mut command = match self {
             Self::Direct => return Ok(None),
             Self::Relay => Command::new(beside("plain-relay")?),
@@ -50,6 +50,7 @@ impl Target {
                 let mut server = Command::new(beside("tunnel-server")?);
                 // As daas-server sets it for itself.
                 server.env("MALLOC_MMAP_THRESHOLD_", "1048576");
+                server.args(limits.then_some("--limits"));
                 server
             }
             Self::GuacamoleLite => {
@@ -68,12 +69,15 @@ impl Target {
         Ok(match self {
             Self::Direct | Self::Relay => ways.map(|&spec| Way::Bare(spec)).collect(),
             Self::Daas => {
-                let cookie = log_in(address).await?;
-                let way = |spec| Way::WebSocket {
+                let mut people = Vec::new();
+                for number in 0..PEOPLE.min(specs.len()) {
+                    people.push(log_in(address, number).await?);
+                }
+                let way = |(spec, more): (_, &String)| Way::WebSocket {
                     path: format!("/api/v1/tunnel?script={spec}"),
-                    more: format!("Cookie: {cookie}\r\n"),
+                    more: more.clone(),
                 };
-                ways.map(way).collect()
+                ways.zip(people.iter().cycle()).map(way).collect()
             }
             Self::GuacamoleLite => {
                 let way = |token| Way::WebSocket {
