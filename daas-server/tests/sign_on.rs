@@ -18,6 +18,7 @@ mod slapd;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -376,7 +377,9 @@ fn corp(claims: Value) -> Option<(Provider, Installation)> {
         "consent": false,
     }))?;
     let issuer = &provider.issuer;
-    fs::write(installation.folder.path().join("secret"), CLIENT_SECRET).unwrap();
+    let secret = installation.folder.path().join("secret");
+    fs::write(&secret, CLIENT_SECRET).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     installation.configure(&format!(
         "[[oidc]]\nid = \"corp\"\nname = \"Corp & Co\"\nissuer = \"{issuer}\"\nclient_id = \"daas\"\n\
          client_secret_file = \"secret\"\nscopes = [\"openid\", \"profile\", \"email\", \"groups\"]\n"

@@ -426,6 +426,7 @@ pub async fn in_broken_files(world: &mut World) -> Vec<Value> {
         (&provider, &no_text[..], 0o600),
         (&directory, &no_text, 0o600),
         (&directory, canary.as_bytes(), 0o644),
+        (&provider, canary.as_bytes(), 0o644),
         (&provider, canary.repeat(200).as_bytes(), 0o600),
         (&directory, canary.repeat(200).as_bytes(), 0o600),
     ] {

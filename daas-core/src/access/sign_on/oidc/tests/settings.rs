@@ -1,6 +1,7 @@
 //! Configurations, and what providers say of themselves.
 
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
 
@@ -134,6 +135,11 @@ fn files_are_read_at_the_start() {
     file.write_all(b" a secret \r\n").unwrap();
     let secret = read(&file).unwrap().0.client_secret.unwrap();
     assert_eq!(secret.expose(), " a secret ");
+    for (mode, is_taken) in [(0o644, false), (0o601, false), (0o640, true), (0o400, true)] {
+        let rights = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(file.path(), rights).unwrap();
+        assert_eq!(read(&file).is_ok(), is_taken, "{mode:o}");
+    }
     file.write_all(&[b'x'; 5000]).unwrap();
     assert!(matches!(read(&file), Err(OidcError::Misconfigured(_))));
     let empty = tempfile::NamedTempFile::new().unwrap();
