@@ -1,9 +1,13 @@
 //! The password of a desktop on a real engine. Where none can be had the test says
 //! `SKIPPED: <reason>` and passes; with `DAAS_REQUIRE_DOCKER=1` it fails.
 
+use std::fs;
+use std::process::{Child, Command};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tempfile::NamedTempFile;
 
 use crate::docker::{docker, is_ready, shell};
 use crate::places;
@@ -69,8 +73,45 @@ fn inspect(world: &mut World, installation: &str) {
             world.record("log of a container", &log.stdout);
         }
     }
-    let events = "docker events --since 10m --until 0s";
-    world.record("events", &shell(events, &[]).stdout);
+}
+
+/// All that the engine tells while it lives. Asked afterwards it would tell the last few only.
+struct Events {
+    child: Child,
+    told: NamedTempFile,
+}
+
+impl Events {
+    fn listen() -> Self {
+        let told = NamedTempFile::new().unwrap();
+        let child = Command::new("docker")
+            .args(["events", "--format", "json"])
+            .stdout(told.reopen().unwrap())
+            .spawn()
+            .unwrap();
+        let events = Self { child, told };
+        // Not all of them have to be of interest: those of this one show that it listens.
+        let end = Instant::now() + PATIENCE;
+        while events.told().is_empty() {
+            assert!(Instant::now() < end, "the engine tells nothing");
+            let name = format!("daas-canaries-{}", std::process::id());
+            docker(&["volume", "create", &name]);
+            docker(&["volume", "rm", &name]);
+            sleep(Duration::from_millis(100));
+        }
+        events
+    }
+
+    fn told(&self) -> Vec<u8> {
+        fs::read(self.told.path()).unwrap()
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
 }
 
 /// What programs in the desktop can be seen by: their arguments and environments.
@@ -94,6 +135,7 @@ async fn the_engine_does_not_know_the_password_of_a_desktop() {
         ("DAAS_DOCKER__INSTALLATION", installation.as_str()),
         ("DAAS_DOCKER__RANGE", RANGE),
     ];
+    let events = Events::listen();
     let mut world = World::start(&settings).await;
     let first = world.kept["first password"].clone();
     world.log_in("admin", &first).await;
@@ -111,6 +153,7 @@ async fn the_engine_does_not_know_the_password_of_a_desktop() {
     world.look_at_files("running");
     world.end_server("server");
     world.look_at_files("ended");
+    world.record("events", &events.told());
     let name = places(&[Value::Text(id)], &world.records);
     // The id is no secret, so that it is known what can be seen.
     for place in ["container inspect", "volume inspect", "events"] {
