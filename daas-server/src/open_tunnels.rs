@@ -89,7 +89,7 @@ impl OpenTunnels {
         // It may have stopped since the ticket was given.
         let endpoint = instance
             .endpoint
-            .filter(|_| instance.state == InstanceState::Running && instance.owner == about.user)
+            .filter(|_| instance.state == InstanceState::Running && instance.is_of(about.user))
             .ok_or(Denied(
                 Status::UpstreamNotFound,
                 "The desktop does not run (any more).",

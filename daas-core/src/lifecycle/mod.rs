@@ -18,7 +18,7 @@ use tokio::sync::broadcast;
 use crate::access::Token;
 use crate::error::{Error, Result};
 use crate::hypervisor::Hypervisor;
-use crate::model::{Action, AppId, Instance, InstanceId, InstanceState, Quota, Timestamp, UserId};
+use crate::model::{Action, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
 use crate::secret::Secret;
 use crate::storage::Instances;
 
@@ -138,18 +138,7 @@ impl Lifecycle {
         let app = shared.store.app(app).await?;
         shared.hypervisor.check().await?;
         let now = Timestamp::now();
-        let instance = Instance {
-            id: InstanceId::random(),
-            owner,
-            app: app.id,
-            state: InstanceState::Requested,
-            revision: 0,
-            failure: None,
-            endpoint: None,
-            password: desktop_password()?,
-            created_at: now,
-            changed_at: now,
-        };
+        let instance = Instance::requested(Some(owner), app.id, desktop_password()?, now);
         let general = shared.config.quota;
         shared.store.add_instance(instance.clone(), general).await?;
         match self.act(instance.id, Action::Start).await {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{AppId, InstanceId, Timestamp, UserId};
+use super::{AppId, HostName, InstanceId, Timestamp, UserId};
 use crate::secret::Secret;
 
 /// Where an instance is in its life.
@@ -189,8 +189,8 @@ pub struct Endpoint {
 pub struct Instance {
     /// Its id, also known to the hypervisor.
     pub id: InstanceId,
-    /// Whose it is.
-    pub owner: UserId,
+    /// Whose it is; nobody's as long as it waits in a pool.
+    pub owner: Option<UserId>,
     /// What it is.
     pub app: AppId,
     /// Where it is in its life.
@@ -203,10 +203,53 @@ pub struct Instance {
     pub endpoint: Option<Endpoint>,
     /// The password of the desktop, of this instance alone.
     pub password: Secret<String>,
-    /// When it was launched.
+    /// When it was launched; one of a pool, when it was claimed.
     pub created_at: Timestamp,
     /// When its state last changed.
     pub changed_at: Timestamp,
+    /// Where it runs, once that was chosen. Those of before there was a choice run on the
+    /// first host.
+    pub host: Option<HostName>,
+    /// When somebody last looked at it.
+    pub seen_at: Option<Timestamp>,
+    /// When there was last input, of keyboard or pointer.
+    pub input_at: Option<Timestamp>,
+    /// Until when it was asked to be kept, whatever else would end it.
+    pub extended_to: Option<Timestamp>,
+}
+
+impl Instance {
+    /// One that is wanted, with an id of its own.
+    #[must_use]
+    pub fn requested(
+        owner: Option<UserId>,
+        app: AppId,
+        password: Secret<String>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: InstanceId::random(),
+            owner,
+            app,
+            state: InstanceState::Requested,
+            revision: 0,
+            failure: None,
+            endpoint: None,
+            password,
+            created_at: now,
+            changed_at: now,
+            host: None,
+            seen_at: None,
+            input_at: None,
+            extended_to: None,
+        }
+    }
+
+    /// Whether it is somebody's.
+    #[must_use]
+    pub fn is_of(&self, user: UserId) -> bool {
+        self.owner == Some(user)
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the core talks about. No ids or words of a backend are in here.
 
 mod app;
+mod host;
 mod id;
 mod instance;
 mod permission;
@@ -9,6 +10,7 @@ mod time;
 mod user;
 
 pub use app::{App, AppKind, Protocol, Resources};
+pub use host::{HostName, HostNameError};
 pub use id::{AppId, GroupId, InstanceId, ParseIdError, SessionId, TokenId, UserId};
 pub use instance::{Action, Endpoint, FailureReason, Instance, InstanceState, NotAllowed};
 pub use permission::{Effect, Permission, Rights, Rule, Scope};

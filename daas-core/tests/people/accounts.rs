@@ -67,7 +67,10 @@ async fn desktops_outlive_their_owner_only_where_that_is_said() {
     let gone = f.store.delete_user(f.owner, true, T0, entry(A::UserDelete));
     gone.await.unwrap();
     assert_eq!(f.store.ownerless_instances().await.unwrap(), [desktop]);
-    assert_eq!(f.store.instance(desktop).await.unwrap().owner, f.owner);
+    assert_eq!(
+        f.store.instance(desktop).await.unwrap().owner,
+        Some(f.owner)
+    );
     let begun = f.store.begin(desktop, Action::Delete, NO_LIMIT, T0).await;
     let revision = begun.unwrap().revision;
     assert!(f.store.ownerless_instances().await.unwrap().is_empty());

@@ -13,8 +13,8 @@ use daas_core::Secret;
 use daas_core::audit::chain::Verifier;
 use daas_core::audit::{Actor, AuditAction, Entry, NewEntry, Outcome, Target, TargetKind};
 use daas_core::model::{
-    App, AppId, AppKind, Group, GroupId, Instance, InstanceId, InstanceState, Protocol, Quota,
-    Resources, Role, Session, SessionId, Timestamp, User, UserId,
+    App, AppId, AppKind, Group, GroupId, Instance, InstanceId, Protocol, Quota, Resources, Role,
+    Session, SessionId, Timestamp, User, UserId,
 };
 use daas_core::storage::{AuditQuery, Order, Sqlite, Store};
 use tempfile::TempDir;
@@ -61,18 +61,7 @@ pub fn app(slug: &str) -> App {
 }
 
 pub fn instance(owner: UserId, app: AppId, at: Timestamp) -> Instance {
-    Instance {
-        id: InstanceId::random(),
-        owner,
-        app,
-        state: InstanceState::Requested,
-        revision: 0,
-        failure: None,
-        endpoint: None,
-        password: secret("secret"),
-        created_at: at,
-        changed_at: at,
-    }
+    Instance::requested(Some(owner), app, secret("secret"), at)
 }
 
 /// A session that is good for a second.

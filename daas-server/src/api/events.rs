@@ -98,7 +98,7 @@ impl Feed {
     }
 
     async fn pass_on(&self, event: &Event) -> bool {
-        if event.instance.owner != self.who.caller.user.id {
+        if !event.instance.is_of(self.who.caller.user.id) {
             return true;
         }
         match self.text(event).await {

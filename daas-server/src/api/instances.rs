@@ -24,7 +24,7 @@ const NO_INSTANCE: Error = Error::NotFound { what: "instance" };
 async fn visible(call: &Call, caller: &Caller) -> Result<Instance, Problem> {
     let id: InstanceId = call.id().parse().map_err(|_| NO_INSTANCE)?;
     let instance = call.services().store.instance(id).await?;
-    let own = instance.owner == caller.user.id;
+    let own = instance.is_of(caller.user.id);
     let may = own || caller.rights.may(Permission::InstancesReadAll);
     if may && instance.state != InstanceState::Deleted {
         Ok(instance)
@@ -142,7 +142,7 @@ pub(super) async fn show(call: Call, caller: Caller) -> Result<Response<Body>, P
 fn check_act(caller: &Caller, instance: &Instance, action: Action) -> Result<(), Problem> {
     let ends = matches!(action, Action::Stop | Action::Delete);
     let may_end = ends && caller.rights.may(Permission::InstancesEndAll);
-    if instance.owner == caller.user.id || may_end {
+    if instance.is_of(caller.user.id) || may_end {
         return Ok(());
     }
     let detail = "Only its owner may do this.";
@@ -202,7 +202,7 @@ struct TicketView {
 /// Desktops are private: also those who may end one do not get to look at it.
 pub(super) async fn ticket(call: Call, who: LoggedIn) -> Result<Response<Body>, Problem> {
     let instance = visible(&call, &who.caller).await?;
-    if instance.owner != who.caller.user.id {
+    if !instance.is_of(who.caller.user.id) {
         let detail = "Only its owner may look at this desktop.";
         return Err(Problem::because(StatusCode::FORBIDDEN, detail));
     }

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use daas_core::Secret;
-use daas_core::model::{Action, Endpoint, Instance, InstanceId, InstanceState, Quota, Timestamp};
+use daas_core::model::{Action, Endpoint, Instance, Quota, Timestamp};
 use daas_core::storage::{Instances as _, Outcome, People as _, Sqlite};
 
 use crate::guacd::{VNC_1_6, encode};
@@ -36,18 +36,9 @@ pub async fn password_of(world: &World, id: &str) -> String {
 pub async fn desktop_password(world: &mut World) -> Vec<Value> {
     let (store, now) = (store(world).await, Timestamp::now());
     let password: String = canary().chars().rev().take(8).collect();
-    let instance = Instance {
-        id: InstanceId::random(),
-        owner: store.user_by_name("admin").await.unwrap().id,
-        app: store.apps().await.unwrap()[0].id,
-        state: InstanceState::Requested,
-        revision: 0,
-        failure: None,
-        endpoint: None,
-        password: Secret::new(password.clone()),
-        created_at: now,
-        changed_at: now,
-    };
+    let owner = store.user_by_name("admin").await.unwrap().id;
+    let app = store.apps().await.unwrap()[0].id;
+    let instance = Instance::requested(Some(owner), app, Secret::new(password.clone()), now);
     let (id, no_limits) = (instance.id, Quota::default());
     store.add_instance(instance, no_limits).await.unwrap();
     let begun = store

@@ -198,7 +198,10 @@ type Pools = (
 fn open(path: &Path, key_file: &Path) -> Result<Pools, Fault> {
     let writer = pool(path, 1)?;
     let mut connection = writer.get()?;
+    // A table that is made anew would take along what refers to the old one.
+    connection.pragma_update(None, "foreign_keys", false)?;
     schema::migrations().to_latest(&mut connection)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let keys = Keyring::open(key_file, sealed::any(&transaction)?)?;
     // Also finds out whether all secrets open: better now than when somebody needs one.

@@ -118,8 +118,10 @@ pub(super) fn add_instance(
     instance: &Instance,
     general: Quota,
 ) -> Answer<()> {
-    // Who is gone launches nothing any more.
-    super::people::user(db, instance.owner)?;
+    if let Some(owner) = instance.owner {
+        // Who is gone launches nothing any more.
+        super::people::user(db, owner)?;
+    }
     let now = instance.created_at;
     quotas::check(db, instance, general, now, Usage::plus_new)?;
     let purpose = purpose("instances", "password", instance.id);
@@ -131,7 +133,7 @@ pub(super) fn add_instance(
          VALUES (?1, ?2, ?3, ?4, ?5, NULL, NULL, ?6, ?7, ?7)",
         params![
             Text(instance.id),
-            Text(instance.owner),
+            instance.owner.map(Text),
             Text(instance.app),
             Text(InstanceState::Requested),
             instance.revision,

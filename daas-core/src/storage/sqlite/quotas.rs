@@ -162,9 +162,12 @@ pub(super) fn check(
     now: Timestamp,
     plus: fn(Usage, Resources) -> Usage,
 ) -> Answer<()> {
-    let owner = instance.owner;
+    // What waits in a pool is on nobody's account.
+    let Some(owner) = instance.owner else {
+        return Ok(());
+    };
     let resources = super::query::app(db, instance.app)?.resources;
-    for (limits, app, what) in limits_of(db, instance.owner, instance.app, general)? {
+    for (limits, app, what) in limits_of(db, owner, instance.app, general)? {
         if limits == Quota::default() {
             continue;
         }
@@ -187,7 +190,11 @@ pub(super) fn check_hours(
     general: Quota,
     now: Timestamp,
 ) -> Answer<()> {
-    match no_hours(db, instance.owner, instance.app, general, now)? {
+    let no_hours = match instance.owner {
+        Some(owner) => no_hours(db, owner, instance.app, general, now)?,
+        None => None,
+    };
+    match no_hours {
         Some(reason) => Err(Error::Exhausted { reason }.into()),
         None => Ok(()),
     }
@@ -199,8 +206,8 @@ pub(super) fn out_of_time(
     general: Quota,
     now: Timestamp,
 ) -> Answer<Vec<(InstanceId, String)>> {
-    let sql =
-        "SELECT id, owner, app FROM instances WHERE state = 'running' ORDER BY created_at, id";
+    let sql = "SELECT id, owner, app FROM instances
+         WHERE state = 'running' AND owner IS NOT NULL ORDER BY created_at, id";
     let running = all(db, sql, [], |row| {
         let (owner, app) = (text::<UserId>(row, "owner")?, text::<AppId>(row, "app")?);
         Ok((text(row, "id")?, owner, app))

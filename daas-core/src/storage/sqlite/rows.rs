@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::model::{
-    ApiToken, App, AppId, AppKind, Endpoint, External, FailureReason, Instance, InstanceId,
-    InstanceState, Protocol, Resources, Role, Session, SessionId, Source, Timestamp, TokenId, User,
-    UserId,
+    ApiToken, App, AppId, AppKind, Endpoint, External, FailureReason, HostName, Instance,
+    InstanceId, InstanceState, Protocol, Resources, Role, Session, SessionId, Source, Timestamp,
+    TokenId, User, UserId,
 };
 use crate::secret::Secret;
 use crate::storage::{Ticket, Transition};
@@ -54,6 +54,10 @@ pub(super) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
     row.get(column).map(Timestamp)
 }
 
+fn maybe_time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp))
+}
+
 pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
         id: text::<UserId>(row, "id")?,
@@ -65,7 +69,7 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         source: text::<Source>(row, "source")?,
         external: external(row)?,
         totp_enabled: row.get::<_, Option<String>>("totp")?.is_some(),
-        last_login_at: row.get::<_, Option<i64>>("last_login_at")?.map(Timestamp),
+        last_login_at: maybe_time(row, "last_login_at")?,
         revision: row.get("revision")?,
     })
 }
@@ -99,7 +103,7 @@ pub(super) fn token(row: &Row<'_>) -> rusqlite::Result<ApiToken> {
         scopes: text(row, "scopes")?,
         created_at: time(row, "created_at")?,
         expires_at: time(row, "expires_at")?,
-        last_used_at: row.get::<_, Option<i64>>("last_used_at")?.map(Timestamp),
+        last_used_at: maybe_time(row, "last_used_at")?,
     })
 }
 
@@ -136,7 +140,7 @@ pub(super) fn app(row: &Row<'_>) -> rusqlite::Result<App> {
 pub(super) fn instance(row: &Row<'_>) -> rusqlite::Result<Instance> {
     Ok(Instance {
         id: text::<InstanceId>(row, "id")?,
-        owner: text::<UserId>(row, "owner")?,
+        owner: maybe::<UserId>(row, "owner")?,
         app: text::<AppId>(row, "app")?,
         state: text::<InstanceState>(row, "state")?,
         revision: row.get("revision")?,
@@ -145,6 +149,10 @@ pub(super) fn instance(row: &Row<'_>) -> rusqlite::Result<Instance> {
         password: Secret::new(row.get("password")?),
         created_at: time(row, "created_at")?,
         changed_at: time(row, "changed_at")?,
+        host: maybe::<HostName>(row, "host")?,
+        seen_at: maybe_time(row, "seen_at")?,
+        input_at: maybe_time(row, "input_at")?,
+        extended_to: maybe_time(row, "extended_to")?,
     })
 }
 

@@ -4,7 +4,12 @@ use rusqlite_migration::{M, Migrations};
 
 /// All steps from an empty database to the present one.
 pub(super) fn migrations() -> Migrations<'static> {
-    Migrations::new(vec![M::up(FIRST), M::up(PEOPLE), M::up(ID_TOKENS)])
+    Migrations::new(vec![
+        M::up(FIRST),
+        M::up(PEOPLE),
+        M::up(ID_TOKENS),
+        M::up(FLEET).foreign_key_check(),
+    ])
 }
 
 /// Times are milliseconds since 1970, ids hyphenated UUIDs, states the words of the model.
@@ -205,6 +210,36 @@ CREATE TRIGGER audit_only_grows BEFORE INSERT ON audit
 /// What an OpenID provider is asked with to end its session too; sealed.
 const ID_TOKENS: &str = "
 ALTER TABLE sessions ADD COLUMN id_token TEXT;
+";
+
+/// Instances that are nobody's, know where they run, and who looked at them when. What is
+/// asked of a column cannot be taken back, so the table is made anew; nothing that refers to it
+/// goes along, as foreign keys are not looked at meanwhile.
+const FLEET: &str = "
+CREATE TABLE new_instances (
+    id          TEXT PRIMARY KEY,
+    owner       TEXT REFERENCES users (id),
+    app         TEXT NOT NULL REFERENCES apps (id),
+    state       TEXT NOT NULL,
+    revision    INTEGER NOT NULL,
+    failure     TEXT,
+    endpoint    TEXT,
+    password    TEXT NOT NULL,
+    created_at  INTEGER NOT NULL,
+    changed_at  INTEGER NOT NULL,
+    host        TEXT,
+    seen_at     INTEGER,
+    input_at    INTEGER,
+    extended_to INTEGER
+) STRICT;
+INSERT INTO new_instances
+    SELECT id, owner, app, state, revision, failure, endpoint, password, created_at, changed_at,
+           NULL, NULL, NULL, NULL
+    FROM instances;
+DROP TABLE instances;
+ALTER TABLE new_instances RENAME TO instances;
+CREATE INDEX instances_owner ON instances (owner, created_at);
+CREATE INDEX instances_alive ON instances (created_at) WHERE state <> 'deleted';
 ";
 
 #[cfg(test)]
