@@ -8,12 +8,13 @@
 
 mod carry_out;
 mod lock;
+mod pools;
 mod reconcile;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 use crate::access::Token;
 use crate::error::{Error, Result};
@@ -23,6 +24,7 @@ use crate::secret::Secret;
 use crate::storage::Instances;
 
 use lock::Locks;
+use pools::Pauses;
 
 /// How launching behaves.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +84,8 @@ struct Shared {
     config: LifecycleConfig,
     events: broadcast::Sender<Event>,
     locks: Locks,
+    claimed: Notify,
+    pauses: Mutex<Pauses>,
 }
 
 /// Drives instances. Clones share everything.
@@ -110,6 +114,8 @@ impl Lifecycle {
             config,
             events: broadcast::channel(EVENTS).0,
             locks: Locks::default(),
+            claimed: Notify::new(),
+            pauses: Mutex::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -128,7 +134,8 @@ impl Lifecycle {
         self.shared.events.subscribe()
     }
 
-    /// Launches an application for somebody, and answers at once, while it starts.
+    /// Launches an application for somebody, and answers at once, while it starts; or gives
+    /// them one that waits, and runs already.
     ///
     /// # Errors
     /// [`Error::NotFound`] without the application, [`Error::Exhausted`] at the limit,
@@ -136,8 +143,11 @@ impl Lifecycle {
     pub async fn launch(&self, owner: UserId, app: AppId) -> Result<Instance> {
         let shared = &self.shared;
         let app = shared.store.app(app).await?;
-        shared.hypervisor.check().await?;
         let now = Timestamp::now();
+        if let Some(claimed) = self.claim(owner, app.id, now).await? {
+            return Ok(claimed);
+        }
+        shared.hypervisor.check().await?;
         let instance = Instance::requested(Some(owner), app.id, desktop_password()?, now);
         let general = shared.config.quota;
         shared.store.add_instance(instance.clone(), general).await?;

@@ -56,6 +56,32 @@ impl Instances for Store {
         self.call("instances", self.store.instances(owner)).await
     }
 
+    async fn add_waiting(&self, instance: Instance, most: u32) -> Result<bool> {
+        let name = format!("add waiting {}", instance.id);
+        let call = self.store.add_waiting(instance, most);
+        self.call(&name, call).await
+    }
+
+    async fn waiting(&self) -> Result<Vec<Instance>> {
+        self.call("waiting", self.store.waiting()).await
+    }
+
+    async fn claim(
+        &self,
+        app: AppId,
+        owner: UserId,
+        general: Quota,
+        now: Timestamp,
+    ) -> Result<Option<Instance>> {
+        let call = self.store.claim(app, owner, general, now);
+        self.call("claim", call).await
+    }
+
+    async fn discard(&self, id: InstanceId, now: Timestamp) -> Result<Option<Instance>> {
+        let name = format!("discard {id}");
+        self.call(&name, self.store.discard(id, now)).await
+    }
+
     async fn ownerless_instances(&self) -> Result<Vec<InstanceId>> {
         let call = self.store.ownerless_instances();
         self.call("ownerless", call).await

@@ -8,6 +8,7 @@
 mod audit_log;
 mod keyring;
 mod people;
+mod pools;
 mod query;
 mod quotas;
 mod rows;
@@ -270,6 +271,42 @@ impl Instances for Sqlite {
         let keys = self.keys.clone();
         self.read("reading instances", move |db| {
             query::instances(db, &keys, owner)
+        })
+        .await
+    }
+
+    async fn add_waiting(&self, instance: Instance, most: u32) -> Result<bool> {
+        let keys = self.keys.clone();
+        self.write("keeping an instance", move |db| {
+            pools::add(db, &keys, &instance, most)
+        })
+        .await
+    }
+
+    async fn waiting(&self) -> Result<Vec<Instance>> {
+        let keys = self.keys.clone();
+        self.read("reading instances", move |db| pools::waiting(db, &keys))
+            .await
+    }
+
+    async fn claim(
+        &self,
+        app: AppId,
+        owner: UserId,
+        general: Quota,
+        now: Timestamp,
+    ) -> Result<Option<Instance>> {
+        let keys = self.keys.clone();
+        self.write("giving an instance to somebody", move |db| {
+            pools::claim(db, &keys, app, owner, general, now)
+        })
+        .await
+    }
+
+    async fn discard(&self, id: InstanceId, now: Timestamp) -> Result<Option<Instance>> {
+        let keys = self.keys.clone();
+        self.write("keeping an intent", move |db| {
+            pools::discard(db, &keys, id, now)
         })
         .await
     }
