@@ -8,7 +8,7 @@ use std::time::Duration;
 use daas_core::audit::AuditAction;
 use daas_core::hypervisor::HypervisorEvent;
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
-use daas_core::model::{Action, AppId, InstanceId, Quota, Timestamp, UserId};
+use daas_core::model::{Action, AppId, InstanceId, InstanceState, Quota, Timestamp, UserId};
 use daas_core::storage::{Instances as _, People as _, Sqlite};
 use daas_core::{Error, Result, simulation};
 use tokio::runtime::Builder;
@@ -25,6 +25,11 @@ use crate::world::{Desktop, Fate, Happening, Power, World};
 const RECONCILE: Duration = Duration::from_secs(15);
 /// Time in which all must be well again.
 const SETTLED: Duration = Duration::from_secs(30);
+/// How often pools are filled, and how many desktops wait in the one that there is.
+const FILL: Duration = Duration::from_secs(5);
+pub const READY: u32 = 2;
+/// Time in which the pool is full again, even if it pauses after a failure.
+const FILLED: Duration = Duration::from_secs(60);
 /// What somebody may want.
 const ACTIONS: [Action; 5] = [
     Action::Start,
@@ -158,6 +163,18 @@ async fn start_server(life: &Arc<Life>) -> Server {
             drop(comparing.reconcile().await);
         }
     });
+    let filling = lifecycle.clone();
+    tokio::spawn(async move {
+        let mut ticks = interval(FILL);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = filling.claimed() => {}
+            }
+            // It is tried again.
+            drop(filling.fill_pools(&[(app, READY)], Timestamp::now()).await);
+        }
+    });
     Server {
         life: Arc::clone(life),
         store,
@@ -196,6 +213,9 @@ pub fn settle(world: &Arc<World>) {
     begin(world, |server| async move {
         sleep(SETTLED).await;
         check::agree(&server.life.world, &server.store).await;
+        sleep(FILLED).await;
+        check::agree(&server.life.world, &server.store).await;
+        check::is_full(&server.store).await;
     });
 }
 
@@ -217,6 +237,10 @@ impl Server {
     async fn launch(&self) {
         self.life.world.count(Happening::Launch);
         if let Ok(instance) = self.lifecycle.launch(self.owner, self.app).await {
+            assert_eq!(instance.owner, Some(self.owner));
+            if instance.state == InstanceState::Running {
+                self.life.world.count(Happening::Claim);
+            }
             self.told(instance.id, Action::Start);
         }
     }

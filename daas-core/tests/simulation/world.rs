@@ -13,11 +13,13 @@ use daas_core::model::{Action, Endpoint, InstanceId, Timestamp};
 use crate::support::T0;
 
 /// How often each kind of thing happened, over all seeds.
-static TOTALS: [AtomicU64; Happening::ALL.len()] = [const { AtomicU64::new(0) }; 10];
+static TOTALS: [AtomicU64; Happening::ALL.len()] = [const { AtomicU64::new(0) }; 11];
 
 #[derive(Clone, Copy, Debug)]
 pub enum Happening {
     Launch,
+    /// One got a desktop that waited.
+    Claim,
     Act,
     FailedBefore,
     FailedAfter,
@@ -30,8 +32,9 @@ pub enum Happening {
 }
 
 impl Happening {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Launch,
+        Self::Claim,
         Self::Act,
         Self::FailedBefore,
         Self::FailedAfter,
