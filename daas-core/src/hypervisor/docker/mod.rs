@@ -54,7 +54,10 @@ use self::fault::Fault;
 use self::guard::Image;
 use self::names::Names;
 use self::raw::{Raw, with_labels};
-use super::{ExecOutput, Hypervisor, HypervisorEvent, Observed, PowerState, Spec, Usage, probe};
+use super::{
+    Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, PowerState, Spec,
+    Usage, probe,
+};
 use crate::error::{Error, Result};
 use crate::model::{InstanceId, Timestamp};
 
@@ -68,6 +71,16 @@ const POLL: Duration = Duration::from_millis(100);
 const EXEC: Duration = Duration::from_secs(15);
 /// Smallest and largest width and height of a screen, in pixels.
 const SCREEN: std::ops::RangeInclusive<u32> = 64..=8192;
+
+/// What an engine says of its machine.
+#[derive(Deserialize)]
+struct Info {
+    #[serde(rename = "NCPU")]
+    cpus: u32,
+    /// In bytes.
+    #[serde(rename = "MemTotal", default)]
+    memory: u64,
+}
 
 /// A Docker engine.
 #[derive(Debug)]
@@ -231,13 +244,12 @@ impl Docker {
     }
 
     async fn cpus(&self) -> Result<u32, Fault> {
-        #[derive(Deserialize)]
-        struct Info {
-            #[serde(rename = "NCPU")]
-            cpus: u32,
-        }
-        let ask = || async { self.raw.get("/info").await.map(|Info { cpus }| cpus) };
+        let ask = || async { Ok(self.info().await?.cpus) };
         self.cpus.get_or_try_init(ask).await.copied()
+    }
+
+    async fn info(&self) -> Result<Info, Fault> {
+        self.raw.get("/info").await
     }
 }
 
@@ -338,6 +350,15 @@ impl Docker {
         Ok(all)
     }
 
+    /// How many instances run; those that are frozen keep what they have, so they count.
+    async fn count_running(&self) -> Result<u32, Fault> {
+        let path = format!("/containers/json?{}", with_labels(&self.names.of_all()));
+        let listed: Vec<Listed> = self.raw.get(&path).await?;
+        let instances = listed.into_iter().map(Seen::from);
+        let own = instances.filter(|seen| self.names.instance_of(&seen.labels).is_some());
+        Ok(u32::try_from(own.count()).unwrap_or(u32::MAX))
+    }
+
     async fn observe_listed(&self, listed: Listed) -> Result<Option<Observed>, Fault> {
         let seen = Seen::from(listed);
         let Some(id) = self.names.instance_of(&seen.labels) else {
@@ -409,6 +430,30 @@ impl Hypervisor for Docker {
         self.timed(limit, "guard", "starting the guard", guarded)
             .await?;
         Ok(version.version.unwrap_or_default())
+    }
+
+    async fn report(&self) -> Result<HostReport> {
+        let version = self.check().await?;
+        let call = async {
+            let (info, running) = (self.info().await?, self.count_running().await?);
+            Ok(HostReport {
+                version: format!("Docker {version}"),
+                cpus: info.cpus,
+                memory_mib: info.memory >> 20,
+                running,
+                ..HostReport::default()
+            })
+        };
+        self.asked("asking how busy it is", call).await
+    }
+
+    fn can(&self) -> Abilities {
+        Abilities {
+            suspend: true,
+            snapshot: false,
+            exec: true,
+            resize: true,
+        }
     }
 
     async fn has_image(&self, image: &str) -> Result<bool> {
