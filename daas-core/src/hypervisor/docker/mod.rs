@@ -33,9 +33,11 @@ mod network;
 mod output;
 mod raw;
 mod time;
+mod transport;
 mod usage;
 
-pub use config::{Config, Home, Installation, Network, ParseError, Subnet};
+pub use config::{Config, Home, Installation, Network, ParseError, Probe, Subnet};
+pub use transport::{Endpoint, SshFiles, TlsFiles};
 
 use std::future::Future;
 use std::path::Path;
@@ -95,12 +97,29 @@ pub struct Docker {
     guarded: Mutex<Option<Instant>>,
     /// Held while addresses are chosen.
     networks: Mutex<()>,
+    /// What passes calls on to an engine elsewhere.
+    _forwarder: Option<transport::Forwarder>,
 }
 
 impl Docker {
-    /// An engine that is not asked anything yet.
+    /// An engine on this machine that is not asked anything yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        Self::by(config, None)
+    }
+
+    /// An engine anywhere that is not asked anything yet; the socket of the configuration does
+    /// not count. It needs a runtime, on which calls are passed on.
+    ///
+    /// # Errors
+    /// Where its files cannot be used.
+    pub async fn open(mut config: Config, endpoint: &Endpoint) -> Result<Self> {
+        let (socket, forwarder) = transport::open(endpoint).await?;
+        config.socket = socket;
+        Ok(Self::by(config, forwarder))
+    }
+
+    fn by(config: Config, forwarder: Option<transport::Forwarder>) -> Self {
         Self {
             api: docker_api::Docker::unix(&config.socket),
             raw: Raw::new(config.socket.clone()),
@@ -109,6 +128,7 @@ impl Docker {
             cpus: OnceCell::new(),
             guarded: Mutex::new(None),
             networks: Mutex::new(()),
+            _forwarder: forwarder,
         }
     }
 
@@ -379,10 +399,14 @@ impl Docker {
         match (seen.status, seen.endpoint) {
             (Status::Created | Status::Ended, _) => Some(PowerState::Stopped),
             (Status::Paused, _) => Some(PowerState::Suspended),
-            (Status::Running, Some(endpoint)) if probe::answers(endpoint, ANSWER).await => {
-                Some(PowerState::Running)
+            (Status::Running, Some(endpoint)) => {
+                let is_well = match self.config.probe {
+                    Probe::Connect => probe::answers(endpoint, ANSWER).await,
+                    Probe::Engine => seen.is_healthy,
+                };
+                is_well.then_some(PowerState::Running)
             }
-            (Status::Running, _) => None,
+            (Status::Running, None) => None,
         }
     }
 
