@@ -192,20 +192,23 @@ async fn assemble(
     for app in &config.apps {
         store.put_app(app.clone()).await?;
     }
-    let hypervisor = backend::hypervisor(config);
-    if let Err(error) = hypervisor.check().await {
+    let fleet = backend::fleet(config);
+    if let Err(error) = fleet.check().await {
         let error = chain(&error);
         tracing::warn!(
             error,
             "no desktop can be launched yet; daas-server check says more"
         );
     }
-    let lifecycle = Lifecycle::new(store.clone(), hypervisor.clone(), config.lifecycle);
+    if let Some(first) = fleet.names().next() {
+        store.settle_hosts(first.clone()).await?;
+    }
+    let lifecycle = Lifecycle::new(store.clone(), fleet.clone(), config.lifecycle);
     let gateway = backend::gateway(config);
     let tunnels = OpenTunnels {
         access: access.clone(),
         store: store.clone(),
-        hypervisor: hypervisor.clone(),
+        fleet,
         gateway: gateway.clone(),
         runtime: tunnel_runtime,
         registry: Registry::new(),
@@ -213,7 +216,6 @@ async fn assemble(
     Ok(Services::new(Parts {
         access,
         lifecycle,
-        hypervisor,
         store,
         gateway,
         tunnels: Arc::new(tunnels),

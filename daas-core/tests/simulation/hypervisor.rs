@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use daas_core::hypervisor::{
-    ExecOutput, Hypervisor, HypervisorEvent, Observed, PowerState, Spec, Usage,
+    Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, PowerState, Spec,
+    Usage,
 };
 use daas_core::model::{InstanceId, Timestamp};
 use daas_core::{Error, Result};
@@ -78,6 +79,24 @@ impl Engine {
 impl Hypervisor for Engine {
     async fn check(&self) -> Result<String> {
         self.call("check", |_| Ok("simulated".to_owned())).await
+    }
+
+    async fn report(&self) -> Result<HostReport> {
+        self.call("report", |_| {
+            Ok(HostReport {
+                cpus: 64,
+                memory_mib: 1 << 20,
+                ..HostReport::default()
+            })
+        })
+        .await
+    }
+
+    fn can(&self) -> Abilities {
+        Abilities {
+            suspend: true,
+            ..Abilities::default()
+        }
     }
 
     async fn has_image(&self, _: &str) -> Result<bool> {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use daas_core::audit::AuditAction;
+use daas_core::fleet::Fleet;
 use daas_core::hypervisor::HypervisorEvent;
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{Action, AppId, InstanceId, InstanceState, Quota, Timestamp, UserId};
@@ -13,7 +14,7 @@ use daas_core::storage::{Instances as _, People as _, Sqlite};
 use daas_core::{Error, Result, simulation};
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
-use tokio::time::{interval, sleep};
+use tokio::time::sleep;
 
 use crate::check;
 use crate::hypervisor::Engine;
@@ -146,23 +147,14 @@ async fn start_server(life: &Arc<Life>) -> Server {
         },
         start_timeout: Duration::from_secs(20),
         stop_timeout: Duration::from_secs(5),
+        ..LifecycleConfig::default()
     };
-    let lifecycle = Lifecycle::new(faulty, engine, config);
+    let fleet = Fleet::single("engine".parse().unwrap(), engine);
+    let lifecycle = Lifecycle::new(faulty, fleet.clone(), config);
     let (watching, comparing) = (lifecycle.clone(), lifecycle.clone());
-    tokio::spawn(async move {
-        loop {
-            watching.watch().await;
-            sleep(Duration::from_secs(5)).await;
-        }
-    });
-    tokio::spawn(async move {
-        let mut ticks = interval(RECONCILE);
-        loop {
-            ticks.tick().await;
-            // It is tried again.
-            drop(comparing.reconcile().await);
-        }
-    });
+    tokio::spawn(async move { watching.watch().await });
+    tokio::spawn(async move { comparing.keep_reconciled(RECONCILE).await });
+    tokio::spawn(async move { fleet.keep_fresh().await });
     let filling = lifecycle.clone();
     tokio::spawn(async move {
         let mut ticks = interval(FILL);

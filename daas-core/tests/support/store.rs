@@ -56,6 +56,7 @@ pub fn app(slug: &str) -> App {
             memory_mib: 2048,
             disk_mib: 1024,
         },
+        hosts: Vec::new(),
         created_at: T0,
     }
 }
@@ -140,7 +141,10 @@ impl Fixture {
     pub async fn launch(&self) -> InstanceId {
         let instance = instance(self.owner, self.app, T0);
         let id = instance.id;
-        self.store.add_instance(instance, NO_LIMIT).await.unwrap();
+        self.store
+            .add_instance(instance, NO_LIMIT.into())
+            .await
+            .unwrap();
         id
     }
 

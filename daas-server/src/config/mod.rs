@@ -278,6 +278,7 @@ fn lifecycle(raw: &raw::Limits) -> Result<LifecycleConfig, ConfigError> {
         },
         start_timeout: seconds("limits.start_timeout_s", raw.start_timeout_s)?,
         stop_timeout: seconds("limits.stop_timeout_s", raw.stop_timeout_s)?,
+        ..LifecycleConfig::default()
     })
 }
 
@@ -352,6 +353,7 @@ fn app(raw: raw::App) -> Result<App, ConfigError> {
             memory_mib: raw.memory_mib,
             disk_mib: raw.disk_mib,
         },
+        hosts: Vec::new(),
         created_at: Timestamp::now(),
     })
 }

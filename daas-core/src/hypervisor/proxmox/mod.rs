@@ -32,6 +32,7 @@ mod inventory;
 mod marks;
 mod observe;
 mod power;
+mod report;
 mod templates;
 mod trouble;
 mod turns;
@@ -56,7 +57,9 @@ use self::observe::{Macs, Seen, Uses};
 use self::trouble::{BACKEND, Trouble};
 use self::turns::Turns;
 use self::watch::Picture;
-use super::{ExecOutput, Hypervisor, HypervisorEvent, Observed, Spec, Usage};
+use super::{
+    Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, Spec, Usage,
+};
 use crate::error::{Error, Result};
 use crate::model::InstanceId;
 
@@ -146,6 +149,19 @@ impl Hypervisor for Proxmox {
     async fn check(&self) -> Result<String> {
         let call = async { Ok(self.client.version().await?.version) };
         self.asked("asking for the version", call).await
+    }
+
+    async fn report(&self) -> Result<HostReport> {
+        self.asked("asking how busy it is", self.busy()).await
+    }
+
+    fn can(&self) -> Abilities {
+        Abilities {
+            suspend: true,
+            snapshot: true,
+            exec: false,
+            resize: false,
+        }
     }
 
     async fn has_image(&self, image: &str) -> Result<bool> {

@@ -6,6 +6,7 @@
 //! has been overtaken, and waiting does not help it.
 
 mod audit_log;
+mod hosts;
 mod keyring;
 mod people;
 mod pools;
@@ -30,6 +31,7 @@ use scheduled_thread_pool::ScheduledThreadPool;
 use super::{Instances, Outcome, Store, Transition};
 use crate::blocking::Gate;
 use crate::error::{BoxError, Error, Result};
+use crate::fleet::Bounds;
 use crate::model::{Action, App, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
 use crate::vault::VaultError;
 
@@ -251,10 +253,10 @@ impl Instances for Sqlite {
             .await
     }
 
-    async fn add_instance(&self, instance: Instance, general: Quota) -> Result<()> {
+    async fn add_instance(&self, instance: Instance, bounds: Bounds) -> Result<()> {
         let keys = self.keys.clone();
         self.write("adding an instance", move |db| {
-            query::add_instance(db, &keys, &instance, general)
+            query::add_instance(db, &keys, &instance, &bounds)
         })
         .await
     }
@@ -275,10 +277,10 @@ impl Instances for Sqlite {
         .await
     }
 
-    async fn add_waiting(&self, instance: Instance, most: u32) -> Result<bool> {
+    async fn add_waiting(&self, instance: Instance, most: u32, bounds: Bounds) -> Result<bool> {
         let keys = self.keys.clone();
         self.write("keeping an instance", move |db| {
-            pools::add(db, &keys, &instance, most)
+            pools::add(db, &keys, &instance, most, &bounds)
         })
         .await
     }
@@ -320,12 +322,12 @@ impl Instances for Sqlite {
         &self,
         id: InstanceId,
         action: Action,
-        general: Quota,
+        bounds: Bounds,
         now: Timestamp,
     ) -> Result<Instance> {
         let keys = self.keys.clone();
         self.write("writing an intent", move |db| {
-            query::begin(db, &keys, id, action, general, now)
+            query::begin(db, &keys, id, action, &bounds, now)
         })
         .await
     }

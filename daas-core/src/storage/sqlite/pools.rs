@@ -6,6 +6,7 @@ use super::keyring::Keyring;
 use super::query::{self, Answer, all, change, one};
 use super::quotas;
 use super::rows::{self, Text, text};
+use crate::fleet::Bounds;
 use crate::model::{Action, AppId, Instance, InstanceId, Quota, Timestamp, Usage, UserId};
 
 pub(super) fn add(
@@ -13,6 +14,7 @@ pub(super) fn add(
     keys: &Keyring,
     instance: &Instance,
     most: u32,
+    bounds: &Bounds,
 ) -> Answer<bool> {
     // What has failed is cleared away, and not counted on.
     let sql = "SELECT count(*) FROM instances
@@ -28,7 +30,7 @@ pub(super) fn add(
         owner: None,
         ..instance.clone()
     };
-    query::add_instance(db, keys, &nobodys, Quota::default())?;
+    query::add_instance(db, keys, &nobodys, bounds)?;
     Ok(true)
 }
 

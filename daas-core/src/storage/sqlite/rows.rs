@@ -132,6 +132,7 @@ pub(super) fn app(row: &Row<'_>) -> rusqlite::Result<App> {
             memory_mib: row.get("memory_mib")?,
             disk_mib: row.get("disk_mib")?,
         },
+        hosts: text(row, "hosts")?,
         created_at: time(row, "created_at")?,
     })
 }

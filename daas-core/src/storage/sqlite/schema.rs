@@ -9,6 +9,7 @@ pub(super) fn migrations() -> Migrations<'static> {
         M::up(PEOPLE),
         M::up(ID_TOKENS),
         M::up(FLEET).foreign_key_check(),
+        M::up(HOSTS),
     ])
 }
 
@@ -240,6 +241,15 @@ DROP TABLE instances;
 ALTER TABLE new_instances RENAME TO instances;
 CREATE INDEX instances_owner ON instances (owner, created_at);
 CREATE INDEX instances_alive ON instances (created_at) WHERE state <> 'deleted';
+";
+
+/// Hosts that somebody said something of, and what applications ask of theirs: labels, in JSON.
+const HOSTS: &str = "
+CREATE TABLE hosts (
+    name    TEXT PRIMARY KEY,
+    drained INTEGER NOT NULL
+) STRICT;
+ALTER TABLE apps ADD COLUMN hosts TEXT NOT NULL DEFAULT '[]';
 ";
 
 #[cfg(test)]

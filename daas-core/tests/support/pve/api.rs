@@ -184,7 +184,7 @@ fn on_node(world: &mut World, call: &Call<'_>, node: &str, rest: &[&str]) -> Ans
 fn nodes(world: &World) -> Value {
     let nodes = world.nodes.iter().map(|(name, is_on)| {
         let status = if *is_on { "online" } else { "offline" };
-        json!({ "node": name, "type": "node", "status": status, "maxmem": 64_u64 << 30,
+        json!({ "node": name, "type": "node", "status": status, "maxmem": 64_u64 << 30, "maxcpu": 16,
             "mem": 8_u64 << 30, "id": format!("node/{name}") })
     });
     nodes.collect()

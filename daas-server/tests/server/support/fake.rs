@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use daas_core::gateway::{ConnectError, Connection, Display, Gateway, Status, Target};
 use daas_core::hypervisor::{
-    ExecOutput, Hypervisor, HypervisorEvent, Observed, PowerState, Spec, Usage,
+    Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, PowerState, Spec,
+    Usage,
 };
 use daas_core::model::{Endpoint, InstanceId};
 use daas_core::{Error, Result};
@@ -99,6 +100,29 @@ impl Fake {
 impl Hypervisor for Fake {
     async fn check(&self) -> Result<String> {
         self.up().map(|()| "Fake 1.0".to_owned())
+    }
+
+    async fn report(&self) -> Result<HostReport> {
+        self.up()?;
+        let running = self.instances.lock().unwrap();
+        let running = running.values();
+        let running = running.filter(|(power, _)| *power != PowerState::Stopped);
+        Ok(HostReport {
+            version: "Fake 1.0".to_owned(),
+            cpus: 1000,
+            memory_mib: 1 << 20,
+            running: running.count() as u32,
+            ..HostReport::default()
+        })
+    }
+
+    fn can(&self) -> Abilities {
+        Abilities {
+            suspend: true,
+            snapshot: false,
+            exec: true,
+            resize: true,
+        }
     }
 
     async fn has_image(&self, image: &str) -> Result<bool> {

@@ -19,6 +19,7 @@ pub fn app(slug: &str) -> App {
             memory_mib: 512,
             disk_mib: 100,
         },
+        hosts: Vec::new(),
         created_at: Timestamp::now(),
     }
 }

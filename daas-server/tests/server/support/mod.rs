@@ -20,6 +20,7 @@ use std::time::Duration;
 use daas_core::Secret;
 use daas_core::access::{Access, AccessConfig, By, Passwords, Token};
 use daas_core::audit::{AuditAction, Target, TargetKind};
+use daas_core::fleet::Fleet;
 use daas_core::gateway::{Gateway, Guacd, GuacdConfig};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{AppId, Quota, Role, Session, SessionId, Timestamp, User};
@@ -137,7 +138,8 @@ impl Server {
             apps.push(store.put_app(fixtures::app(slug)).await.unwrap());
         }
         let fake = Arc::new(Fake::with_images(["daas/desktop"]));
-        let lifecycle = Lifecycle::new(store.clone(), fake.clone(), options.lifecycle);
+        let fleet = Fleet::single("fake".parse().unwrap(), fake.clone());
+        let lifecycle = Lifecycle::new(store.clone(), fleet.clone(), options.lifecycle);
         let access = Access::new(store.clone(), passwords, options.access);
         let (gateway, tunnels): (Arc<dyn Gateway>, Arc<dyn Tunnels>) = match options.guacd {
             None => (fake.clone(), options.tunnels),
@@ -146,7 +148,7 @@ impl Server {
                 let tunnels = OpenTunnels {
                     access: access.clone(),
                     store: store.clone(),
-                    hypervisor: fake.clone(),
+                    fleet,
                     gateway: gateway.clone(),
                     runtime: Handle::current(),
                     registry: Registry::new(),
@@ -157,7 +159,6 @@ impl Server {
         let services = Services::new(Parts {
             sign_on: options.sign_on,
             store: store.clone(),
-            hypervisor: fake.clone(),
             gateway,
             access: access.clone(),
             lifecycle,

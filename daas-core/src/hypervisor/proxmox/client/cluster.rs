@@ -98,6 +98,9 @@ pub struct Resource {
     /// Used part of its processors.
     #[serde(deserialize_with = "de_number")]
     pub cpu: f64,
+    /// Processors that it has.
+    #[serde(deserialize_with = "de_count")]
+    pub maxcpu: u64,
     /// Memory that is used, in bytes.
     #[serde(deserialize_with = "de_count")]
     pub mem: u64,
