@@ -16,7 +16,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::api;
-use crate::config::{AddressRange, Config, Origin};
+use crate::config::{AddressRange, Config, Origin, Pools};
 use crate::http::{Limiter, Problem, Rates, Router, network};
 use crate::metrics::Metrics;
 use crate::sign_on::SignOn;
@@ -31,6 +31,8 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60);
 const WATCH_SESSIONS: Duration = Duration::from_millis(500);
 /// How often rows and hosts are compared, beside all events.
 const RECONCILE: Duration = Duration::from_secs(15);
+/// How often pools are looked at, beside whenever something was taken out of one.
+const FILL: Duration = Duration::from_secs(5);
 /// Most event streams of one person.
 const STREAMS_MAX: usize = 16;
 
@@ -53,6 +55,8 @@ pub struct Settings {
     pub apps: HashSet<String>,
     /// A session that is not used ends after this.
     pub session_idle: Duration,
+    /// Desktops that are kept ready.
+    pub pools: Pools,
 }
 
 impl Settings {
@@ -68,6 +72,7 @@ impl Settings {
             public_metrics: config.server.public_metrics,
             apps: config.apps.iter().map(|app| app.slug.clone()).collect(),
             session_idle: config.access.session_idle,
+            pools: config.pools.clone(),
         }
     }
 
@@ -198,6 +203,7 @@ impl Services {
         self.spawn(Self::keep_fresh);
         self.spawn(Self::reconcile);
         self.spawn(Self::watch);
+        self.spawn(Self::keep_pools);
     }
 
     fn spawn<F>(self: &Arc<Self>, task: fn(Arc<Self>) -> F)
@@ -276,6 +282,29 @@ impl Services {
     /// The hosts that run instances.
     pub(crate) fn fleet(&self) -> &Fleet {
         self.lifecycle.fleet()
+    }
+
+    async fn keep_pools(self: Arc<Self>) {
+        loop {
+            if let Err(error) = self.fill_pools().await {
+                tracing::warn!(error = chain(&error), "pools were not filled");
+            }
+            tokio::select! {
+                () = sleep(FILL) => {}
+                () = self.lifecycle.claimed() => {}
+            }
+        }
+    }
+
+    async fn fill_pools(&self) -> daas_core::Result<()> {
+        let wanted = self.settings.pools.wanted(jiff::Timestamp::now());
+        let apps = self.store.apps().await?;
+        let ids = apps.iter().filter_map(|app| {
+            let (_, ready) = wanted.iter().find(|(slug, _)| *slug == app.slug)?;
+            Some((app.id, *ready))
+        });
+        let ids: Vec<_> = ids.collect();
+        self.lifecycle.fill_pools(&ids, Timestamp::now()).await
     }
 
     /// Looks again and again for sessions that have ended, wherever that was: by a request

@@ -5,7 +5,9 @@ use std::sync::PoisonError;
 
 use super::{Lifecycle, Step, desktop_password};
 use crate::error::{Error, Result, chain};
+use crate::fleet::Bounds;
 use crate::model::{Action, AppId, Instance, InstanceState, Timestamp, UserId};
+use crate::storage::Waiting;
 
 /// Desktops of an application that start at the same time: whoever launches one that is not
 /// ready must not wait behind all of a pool.
@@ -27,12 +29,13 @@ struct Plan {
 }
 
 /// Compares what waits, the oldest first, with how many are wanted.
-fn plan(waiting: &[Instance], wanted: u32) -> Plan {
+fn plan(waiting: &[Waiting], wanted: u32) -> Plan {
     use InstanceState as S;
     let mut plan = Plan::default();
     let (mut running, mut coming) = (Vec::new(), Vec::new());
-    for (place, instance) in waiting.iter().enumerate() {
+    for (place, Waiting { instance, drained }) in waiting.iter().enumerate() {
         match instance.state {
+            S::Running | S::Requested | S::Starting if *drained => plan.discard.push(place),
             S::Running => running.push(place),
             S::Requested | S::Starting => coming.push(place),
             S::Failed | S::Stopped | S::Suspended => plan.discard.push(place),
@@ -85,22 +88,23 @@ impl Lifecycle {
     /// # Errors
     /// Where the storage does not answer; then it has to be done again.
     pub async fn fill_pools(&self, wanted: &[(AppId, u32)], now: Timestamp) -> Result<()> {
-        let mut pools: BTreeMap<AppId, (u32, Vec<Instance>)> = BTreeMap::new();
+        let mut pools: BTreeMap<AppId, (u32, Vec<Waiting>)> = BTreeMap::new();
         for (app, ready) in wanted {
             pools.entry(*app).or_default().0 = *ready;
         }
-        for instance in self.shared.store.waiting().await? {
-            pools.entry(instance.app).or_default().1.push(instance);
+        for waiting in self.shared.store.waiting().await? {
+            let app = waiting.instance.app;
+            pools.entry(app).or_default().1.push(waiting);
         }
         for (app, (ready, waiting)) in pools {
             let plan = plan(&waiting, ready);
-            for instance in plan.discard.iter().filter_map(|place| waiting.get(*place)) {
-                self.discard(instance, now).await?;
+            for place in &plan.discard {
+                if let Some(Waiting { instance, .. }) = waiting.get(*place) {
+                    self.discard(instance, now).await?;
+                }
             }
             if self.may_add(app, &plan, now) {
-                for _ in 0..plan.add {
-                    self.add_waiting(app, ready, now).await?;
-                }
+                self.add_all(app, ready, &plan, now).await?;
             }
         }
         Ok(())
@@ -114,14 +118,33 @@ impl Lifecycle {
         Ok(())
     }
 
-    async fn add_waiting(&self, app: AppId, most: u32, now: Timestamp) -> Result<()> {
+    async fn add_all(&self, app: AppId, most: u32, plan: &Plan, now: Timestamp) -> Result<()> {
+        let shared = &self.shared;
+        let app = shared.store.app(app).await?;
+        for _ in 0..plan.add {
+            let bounds = shared.fleet.bounds_for(&app, shared.config.quota).await;
+            match self.add_waiting(app.id, most, bounds, now).await {
+                // What has no room now may have some later.
+                Err(Error::Exhausted { reason }) => {
+                    tracing::info!(app = app.slug, reason, "not all that is to be ready is");
+                    return Ok(());
+                }
+                added => added?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_waiting(
+        &self,
+        app: AppId,
+        most: u32,
+        bounds: Bounds,
+        now: Timestamp,
+    ) -> Result<()> {
         let instance = Instance::requested(None, app, desktop_password()?, now);
-        if !self
-            .shared
-            .store
-            .add_waiting(instance.clone(), most)
-            .await?
-        {
+        let store = &self.shared.store;
+        if !store.add_waiting(instance.clone(), most, bounds).await? {
             return Ok(());
         }
         match self.act(instance.id, Action::Start).await {
@@ -155,14 +178,17 @@ mod tests {
     use super::*;
     use crate::secret::Secret;
 
-    fn waiting(states: &[InstanceState]) -> Vec<Instance> {
+    fn waiting(states: &[InstanceState]) -> Vec<Waiting> {
         let app = AppId::random();
         let instance = |state: &InstanceState| {
             let password = Secret::new(String::new());
             let instance = Instance::requested(None, app, password, Timestamp(0));
-            Instance {
-                state: *state,
-                ..instance
+            Waiting {
+                instance: Instance {
+                    state: *state,
+                    ..instance
+                },
+                drained: false,
             }
         };
         states.iter().map(instance).collect()
@@ -190,6 +216,9 @@ mod tests {
         assert_eq!(discard(2), [0, 4, 2]);
         assert_eq!(discard(1), [0, 4, 3, 2]);
         assert_eq!(discard(0), [0, 4, 1, 3, 2]);
+        let mut moving = waiting(&states);
+        moving[1].drained = true;
+        assert_eq!(plan(&moving, 9).discard, [0, 1, 4]);
         assert!(plan(&waiting(&states), 9).has_failed);
         assert!(!plan(&waiting(&[S::Stopped]), 1).has_failed);
     }

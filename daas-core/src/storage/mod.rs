@@ -37,6 +37,15 @@ pub enum Outcome {
     Ended,
 }
 
+/// An instance that is nobody's.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The instance.
+    pub instance: Instance,
+    /// Whether its host is not to have instances any more.
+    pub drained: bool,
+}
+
 /// One step in the life of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
@@ -88,7 +97,7 @@ pub trait Instances: Send + Sync + 'static {
     /// a host has room for it (else `Exhausted`).
     async fn add_waiting(&self, instance: Instance, most: u32, bounds: Bounds) -> Result<bool>;
     /// Instances that are nobody's and not deleted, the oldest first.
-    async fn waiting(&self) -> Result<Vec<Instance>>;
+    async fn waiting(&self) -> Result<Vec<Waiting>>;
     /// Gives somebody the oldest instance of an application that is nobody's and runs, as if
     /// it were launched now: if all their quotas allow one more, else `Exhausted`. Answers
     /// nothing where none waits.

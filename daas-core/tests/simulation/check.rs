@@ -35,7 +35,7 @@ pub async fn agree(world: &World, store: &Sqlite) {
 /// As many wait as are to, and all are good.
 pub async fn is_full(store: &Sqlite) {
     let waiting = store.waiting().await.unwrap();
-    let states: Vec<_> = waiting.iter().map(|row| row.state).collect();
+    let states: Vec<_> = waiting.iter().map(|row| row.instance.state).collect();
     assert_eq!(
         states,
         [InstanceState::Running; READY as usize],

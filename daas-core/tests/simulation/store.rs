@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use daas_core::fleet::Bounds;
 use daas_core::model::{Action, App, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
-use daas_core::storage::{Instances, Outcome, Sqlite, Transition};
+use daas_core::storage::{Instances, Outcome, Sqlite, Transition, Waiting};
 use daas_core::{Error, Result};
 
 use crate::life::Life;
@@ -63,7 +63,7 @@ impl Instances for Store {
         self.call(&name, call).await
     }
 
-    async fn waiting(&self) -> Result<Vec<Instance>> {
+    async fn waiting(&self) -> Result<Vec<Waiting>> {
         self.call("waiting", self.store.waiting()).await
     }
 

@@ -4,6 +4,7 @@ mod acme;
 mod error;
 mod load;
 mod origin;
+mod pools;
 mod proxy;
 mod raw;
 #[cfg(any(feature = "ldap", feature = "oidc"))]
@@ -29,6 +30,7 @@ pub use acme::Acme;
 pub use error::{ConfigError, Place};
 pub use load::Sources;
 pub use origin::Origin;
+pub use pools::Pools;
 pub use proxy::{AddressRange, RangeError};
 pub use raw::LogFormat;
 pub use web::{Server, Tls};
@@ -90,6 +92,8 @@ pub struct Config {
     pub oidc: Vec<OidcConfig>,
     /// `[log]`.
     pub log: Log,
+    /// `[pools]`, and those of the applications.
+    pub pools: Pools,
     /// `[[catalogue.apps]]`.
     pub apps: Vec<App>,
 }
@@ -143,6 +147,7 @@ impl Config {
             #[cfg(feature = "oidc")]
             oidc: sign_on::oidc(raw.oidc)?,
             log: log(&raw.log)?,
+            pools: pools::pools(&raw.pools, &raw.catalogue.apps)?,
             apps: apps(raw.catalogue)?,
         })
     }

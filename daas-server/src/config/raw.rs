@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use daas_core::access::sign_on::ldap::LdapConfig;
 #[cfg(feature = "oidc")]
 use daas_core::access::sign_on::oidc::OidcConfig;
-use daas_core::model::{AppKind, Protocol};
+use daas_core::model::{AppKind, Pool, Protocol};
 use serde::{Deserialize, Serialize};
 
 /// The whole file.
@@ -25,6 +25,7 @@ pub(super) struct Raw {
     pub(super) ldap: LdapConfig,
     #[cfg(feature = "oidc")]
     pub(super) oidc: Vec<OidcConfig>,
+    pub(super) pools: Pools,
     pub(super) catalogue: Catalogue,
 }
 
@@ -232,6 +233,23 @@ impl Default for Log {
     }
 }
 
+/// `[pools]`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Pools {
+    pub(super) time_zone: String,
+    pub(super) ahead_minutes: u32,
+}
+
+impl Default for Pools {
+    fn default() -> Self {
+        Self {
+            time_zone: "UTC".to_owned(),
+            ahead_minutes: 10,
+        }
+    }
+}
+
 /// `[catalogue]`.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -253,6 +271,7 @@ impl Default for Catalogue {
             cpu_millis: 2000,
             memory_mib: 2048,
             disk_mib: 0,
+            pool: Pool::default(),
         };
         let desktop = "A whole Linux desktop with a file manager and a terminal.";
         let editor = "A text editor, full screen.";
@@ -290,6 +309,8 @@ pub(super) struct App {
     pub(super) memory_mib: u32,
     #[serde(default)]
     pub(super) disk_mib: u32,
+    #[serde(default)]
+    pub(super) pool: Pool,
 }
 
 fn icon() -> String {

@@ -28,7 +28,7 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use scheduled_thread_pool::ScheduledThreadPool;
 
-use super::{Instances, Outcome, Store, Transition};
+use super::{Instances, Outcome, Store, Transition, Waiting};
 use crate::blocking::Gate;
 use crate::error::{BoxError, Error, Result};
 use crate::fleet::Bounds;
@@ -285,7 +285,7 @@ impl Instances for Sqlite {
         .await
     }
 
-    async fn waiting(&self) -> Result<Vec<Instance>> {
+    async fn waiting(&self) -> Result<Vec<Waiting>> {
         let keys = self.keys.clone();
         self.read("reading instances", move |db| pools::waiting(db, &keys))
             .await

@@ -8,6 +8,7 @@ use super::quotas;
 use super::rows::{self, Text, text};
 use crate::fleet::Bounds;
 use crate::model::{Action, AppId, Instance, InstanceId, Quota, Timestamp, Usage, UserId};
+use crate::storage::Waiting;
 
 pub(super) fn add(
     db: &Transaction<'_>,
@@ -34,11 +35,17 @@ pub(super) fn add(
     Ok(true)
 }
 
-pub(super) fn waiting(db: &Connection, keys: &Keyring) -> Answer<Vec<Instance>> {
-    let sql = "SELECT * FROM instances WHERE owner IS NULL AND state <> 'deleted'
+pub(super) fn waiting(db: &Connection, keys: &Keyring) -> Answer<Vec<Waiting>> {
+    let sql = "SELECT *, EXISTS (SELECT 1 FROM hosts WHERE name = host AND drained) AS drained
+               FROM instances WHERE owner IS NULL AND state <> 'deleted'
                ORDER BY created_at, id";
-    let found = all(db, sql, [], rows::instance)?;
-    let opened = |instance| query::opened(keys, instance);
+    let found = all(db, sql, [], |row| {
+        Ok((rows::instance(row)?, row.get("drained")?))
+    })?;
+    let opened = |(instance, drained)| {
+        let instance = query::opened(keys, instance)?;
+        Ok(Waiting { instance, drained })
+    };
     found.into_iter().map(opened).collect()
 }
 
@@ -51,6 +58,7 @@ pub(super) fn claim(
     now: Timestamp,
 ) -> Answer<Option<Instance>> {
     let sql = "SELECT id FROM instances WHERE owner IS NULL AND app = ?1 AND state = 'running'
+               AND NOT EXISTS (SELECT 1 FROM hosts WHERE name = host AND drained)
                ORDER BY created_at, id LIMIT 1";
     let found = all(db, sql, [Text(app)], |row| text::<InstanceId>(row, "id"))?;
     let Some(id) = found.into_iter().next() else {
