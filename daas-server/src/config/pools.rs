@@ -94,14 +94,12 @@ mod tests {
                 "desktop".to_owned(),
                 Pool {
                     ready: 1,
-                    windows: vec![
-                        daas_core::model::Window {
-                            days: "mon-fri".parse().unwrap(),
-                            from: "08:45".parse().unwrap(),
-                            to: "12:00".parse().unwrap(),
-                            ready: 30,
-                        },
-                    ],
+                    windows: vec![daas_core::model::Window {
+                        days: "mon-fri".parse().unwrap(),
+                        from: "08:45".parse().unwrap(),
+                        to: "12:00".parse().unwrap(),
+                        ready: 30,
+                    }],
                 },
             )],
         };
