@@ -5,6 +5,10 @@
     clippy::expect_used,
     reason = "a failed test may panic"
 )]
+#![allow(
+    unreachable_pub,
+    reason = "modules of a test have nobody else to serve"
+)]
 
 #[path = "fleet/machine.rs"]
 mod machine;

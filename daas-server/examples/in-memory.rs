@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -133,6 +134,7 @@ fn assemble(
         store: store.clone(),
         fleet: fleet.clone(),
         gateway: Arc::new(Quiet),
+        gateways: HashMap::new(),
         runtime,
         registry: Registry::new(),
     };

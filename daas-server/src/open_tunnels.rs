@@ -1,6 +1,7 @@
 //! Tunnels as the rest of the server sees them: a ticket is taken, the target is decided
 //! here and by nobody else, and the registry knows what is open.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,7 +9,7 @@ use daas_core::access::{Access, LoggedIn, Token};
 use daas_core::audit::{self, AuditAction, TargetKind};
 use daas_core::fleet::Fleet;
 use daas_core::gateway::{Display, Gateway, Status, Target};
-use daas_core::model::{Instance, InstanceState, Timestamp};
+use daas_core::model::{HostName, Instance, InstanceState, Timestamp};
 use daas_core::session::{Settings, farewell};
 use daas_core::storage::Store;
 use daas_core::{Error, chain};
@@ -36,6 +37,8 @@ pub struct OpenTunnels {
     pub fleet: Fleet,
     /// Connects to desktops.
     pub gateway: Arc<dyn Gateway>,
+    /// The same for those on hosts that have their own.
+    pub gateways: HashMap<HostName, Arc<dyn Gateway>>,
     /// That of tunnels.
     pub runtime: Handle,
     /// All that are open.
@@ -95,11 +98,16 @@ impl OpenTunnels {
                 "The desktop does not run (any more).",
             ))?;
         let resize = self.resize(&instance);
+        let own = instance
+            .host
+            .as_ref()
+            .and_then(|host| self.gateways.get(host));
+        let gateway = Arc::clone(own.unwrap_or(&self.gateway));
         let target = audit::Target::new(TargetKind::Instance, id, &app.name);
         let entry = who.caller.by().did(AuditAction::InstanceOpen, target, now);
         self.store.note(entry).await?;
         Ok(Tunnel {
-            gateway: self.gateway.clone(),
+            gateway,
             target: Target {
                 protocol: app.protocol,
                 endpoint,

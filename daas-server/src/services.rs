@@ -13,7 +13,7 @@ use daas_core::lifecycle::Lifecycle;
 use daas_core::model::{Timestamp, UserId};
 use daas_core::storage::Store;
 use tokio::sync::{broadcast, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::api;
 use crate::config::{AddressRange, Config, Origin, Pools};

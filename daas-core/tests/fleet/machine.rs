@@ -58,10 +58,6 @@ impl Machine {
         Ok(())
     }
 
-    pub fn ids(&self) -> Vec<InstanceId> {
-        self.desktops.lock().unwrap().keys().copied().collect()
-    }
-
     pub fn power(&self, id: InstanceId) -> Option<PowerState> {
         self.desktops.lock().unwrap().get(&id).copied()
     }

@@ -1,9 +1,11 @@
 //! The model as JSON shows it.
 
 use daas_core::access::LoggedIn;
+use daas_core::fleet::{Fleet, HostState};
 use daas_core::lifecycle::Step;
 use daas_core::model::{
-    App, AppId, AppKind, FailureReason, Instance, InstanceId, InstanceState, Quota, Resources,
+    App, AppId, AppKind, FailureReason, HostName, Instance, InstanceId, InstanceState, Quota,
+    Resources,
 };
 use serde::Serialize;
 
@@ -83,6 +85,17 @@ pub(super) struct InstanceView<'a> {
     /// Whether it is nobody's, and waits for somebody.
     waits: bool,
     tunnels: usize,
+    /// Whether its host does not answer, so that all this may be otherwise by now.
+    stale: bool,
+    #[serde(flatten)]
+    place: Option<PlaceView<'a>>,
+}
+
+/// Where an instance is, for those who may see hosts.
+#[derive(Serialize)]
+struct PlaceView<'a> {
+    host: Option<&'a HostName>,
+    host_state: &'static str,
 }
 
 impl<'a> InstanceView<'a> {
@@ -103,7 +116,20 @@ impl<'a> InstanceView<'a> {
             changed_at: instance.changed_at.rfc3339(),
             waits: instance.owner.is_none(),
             tunnels,
+            stale: false,
+            place: None,
         }
+    }
+
+    /// With what is known of its host, which is shown to those who may see it.
+    pub(super) fn on(mut self, fleet: &Fleet, instance: &'a Instance, may_see: bool) -> Self {
+        let state = fleet.state_of(instance);
+        self.stale = state != Some(HostState::Fine);
+        self.place = may_see.then(|| PlaceView {
+            host: instance.host.as_ref(),
+            host_state: state.map_or("unknown", HostState::as_str),
+        });
+        self
     }
 }
 

@@ -11,7 +11,7 @@ use thiserror::Error;
 /// A text is not what it should be; says what that would be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("expected {0}")]
-pub struct ParseError(&'static str);
+pub struct ParseError(pub(super) &'static str);
 
 /// How to reach an engine, and what instances on it get.
 #[derive(Clone, Debug)]

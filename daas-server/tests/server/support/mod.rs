@@ -11,6 +11,7 @@ pub mod fake;
 pub mod fixtures;
 pub mod tls;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -150,6 +151,7 @@ impl Server {
                     store: store.clone(),
                     fleet,
                     gateway: gateway.clone(),
+                    gateways: HashMap::new(),
                     runtime: Handle::current(),
                     registry: Registry::new(),
                 };

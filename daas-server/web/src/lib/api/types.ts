@@ -89,6 +89,10 @@ export interface Instance {
   readonly changedAt: number;
   /** How many browsers look at it. */
   readonly tunnels: number;
+  /** Whether its host does not answer, so that all this may be otherwise by now. */
+  readonly stale: boolean;
+  /** Where it is; only those are told who may see hosts. */
+  readonly host: string;
 }
 
 /** Leave to open one tunnel. */
@@ -153,6 +157,8 @@ export function readInstance(value: unknown, path = 'instance'): Instance {
     createdAt: time(from, 'created_at', path),
     changedAt: time(from, 'changed_at', path),
     tunnels: from['tunnels'] === undefined ? 0 : count(from, 'tunnels', path),
+    stale: flag(from, 'stale'),
+    host: optionalText(from, 'host'),
   };
 }
 
