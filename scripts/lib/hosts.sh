@@ -44,7 +44,8 @@ elsewhere_network() {
 
 # Runs in the background, in that network; its number is in `started`.
 elsewhere_start() {
-    ip netns exec "$elsewhere_space" "${@:2}" >"$1" 2>&1 </dev/null &
+    # Not by `ip netns exec`, which takes away the control groups.
+    nsenter --net="/run/netns/$elsewhere_space" "${@:2}" >"$1" 2>&1 </dev/null &
     started+=($!)
 }
 
@@ -104,7 +105,8 @@ test_hosts() {
     [[ $(id -u) -eq 0 ]] || skip "only root can start a second engine"
     need_command ip
     need_command openssl
-    [[ -x /usr/sbin/sshd ]] || apt_install "a server of SSH" openssh-server || skip "no sshd"
+    # Nothing is started by installing it.
+    [[ -x /usr/sbin/sshd ]] || RUNLEVEL=1 apt_install "a server of SSH" openssh-server || skip "no sshd"
     docker image inspect daas/editor daas/guard >/dev/null || skip "no images"
     # Not behind the path of a socket that is too long.
     folder=$(mktemp -d "${TMPDIR:-/tmp}/daas-elsewhere.XXXXXX")
