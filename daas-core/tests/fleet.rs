@@ -40,7 +40,7 @@ const CONFIG: FleetConfig = FleetConfig {
     memory_reserve_mib: 0,
     refresh: Duration::from_millis(30),
     patience: Duration::from_millis(200),
-    stale_after: Duration::from_millis(500),
+    stale_after: Duration::from_secs(10),
 };
 
 fn name(text: &str) -> HostName {

@@ -23,6 +23,8 @@ mod doors;
 mod errors;
 #[path = "server/headers.rs"]
 mod headers;
+#[path = "server/hosts.rs"]
+mod hosts;
 #[path = "server/instances.rs"]
 mod instances;
 #[path = "server/limits.rs"]

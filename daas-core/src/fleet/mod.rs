@@ -23,8 +23,9 @@ pub use placement::{Bounds, Candidate, Capacity, Committed, NoPlace, Room, Strat
 
 pub(crate) use host::Host;
 
-/// Time for a host to answer before something is placed.
+/// Time for a host to answer before something is placed, and where no host has.
 const LOOK: Duration = Duration::from_secs(2);
+const LAST_LOOK: Duration = Duration::from_secs(10);
 
 /// How hosts are filled, and how often they are asked.
 #[derive(Clone, Copy, Debug)]
@@ -44,15 +45,16 @@ pub struct FleetConfig {
 }
 
 impl Default for FleetConfig {
-    /// Spread, each processor four times, half a GiB; every five seconds, ten for an answer,
-    /// stale after twenty.
+    /// Spread, each processor four times, half a GiB; every five seconds, a minute for an
+    /// answer, since what a backend needs itself may have to be started first; stale after
+    /// twenty seconds.
     fn default() -> Self {
         Self {
             strategy: Strategy::Spread,
             cpu_overcommit: 4.0,
             memory_reserve_mib: 512,
             refresh: Duration::from_secs(5),
-            patience: Duration::from_secs(10),
+            patience: Duration::from_secs(60),
             stale_after: Duration::from_secs(20),
         }
     }
@@ -211,9 +213,10 @@ impl Fleet {
     pub(crate) async fn bounds_for(&self, app: &App, general: Quota) -> Bounds {
         let hosts = self.hosts();
         let well = hosts.iter().filter(|host| host.state() == HostState::Fine);
-        let mut there = self.names_of(well.cloned().collect()).await;
+        let mut there = self.names_of(well.cloned().collect(), LOOK).await;
         if there.is_empty() {
-            there = self.names_of(hosts.to_vec()).await;
+            let longer = self.shared.config.patience.min(LAST_LOOK);
+            there = self.names_of(hosts.to_vec(), longer).await;
         }
         let mut rooms = Vec::with_capacity(hosts.len());
         for host in hosts {
@@ -228,9 +231,9 @@ impl Fleet {
         self.bounds(rooms, general)
     }
 
-    /// The names of those that answer soon.
-    async fn names_of(&self, hosts: Vec<Arc<Host>>) -> BTreeSet<HostName> {
-        let answers = self.ask(hosts.clone(), LOOK).await;
+    /// The names of those that answer in time.
+    async fn names_of(&self, hosts: Vec<Arc<Host>>, within: Duration) -> BTreeSet<HostName> {
+        let answers = self.ask(hosts.clone(), within).await;
         let there = hosts.into_iter().zip(answers);
         let there = there.filter(|(_, is_there)| *is_there);
         there.map(|(host, _)| host.name.clone()).collect()

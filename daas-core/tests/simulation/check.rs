@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use daas_core::model::{Action, Instance, InstanceId, InstanceState};
+use daas_core::model::{Action, HostName, Instance, InstanceId, InstanceState};
 use daas_core::storage::{Instances, Sqlite};
 
 use crate::life::READY;
-use crate::world::{Desktop, Power, World};
+use crate::world::{Desktop, HOSTS, Power, World};
 
 pub async fn agree(world: &World, store: &Sqlite) {
     let rows = store.instances(None).await.unwrap();
@@ -62,6 +62,11 @@ fn fits(row: &Instance, desktop: Option<&Desktop>, has_run: bool) {
         _ => false,
     };
     assert!(fits, "{row:?} has {desktop:?}");
+    let host = row.host.as_ref().map(HostName::as_str);
+    assert!(HOSTS.map(Some).contains(&host), "{row:?}");
+    if let Some(desktop) = desktop {
+        assert_eq!(host, Some(HOSTS[desktop.host]), "{row:?}");
+    }
     if row.state == InstanceState::Running {
         assert_eq!(
             row.endpoint,

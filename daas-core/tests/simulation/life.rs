@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use daas_core::audit::AuditAction;
-use daas_core::fleet::Fleet;
-use daas_core::hypervisor::HypervisorEvent;
+use daas_core::fleet::{Fleet, FleetConfig, HostSetup};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{Action, AppId, InstanceId, InstanceState, Quota, Timestamp, UserId};
 use daas_core::storage::{Instances as _, People as _, Sqlite};
@@ -20,7 +19,7 @@ use crate::check;
 use crate::hypervisor::Engine;
 use crate::store::Store;
 use crate::support;
-use crate::world::{Desktop, Fate, Happening, Power, World};
+use crate::world::{Desktop, Fate, HOSTS, Happening, Power, World};
 
 /// How often rows and desktops are compared.
 const RECONCILE: Duration = Duration::from_secs(15);
@@ -137,8 +136,9 @@ async fn start_server(life: &Arc<Life>) -> Server {
         life: Arc::clone(life),
         store: Arc::clone(&store),
     });
-    let engine = Arc::new(Engine {
-        life: Arc::clone(life),
+    let hosts = HOSTS.into_iter().enumerate().map(|(host, name)| {
+        let life = Arc::clone(life);
+        HostSetup::new(name.parse().unwrap(), Arc::new(Engine { life, host }))
     });
     let config = LifecycleConfig {
         quota: Quota {
@@ -149,7 +149,7 @@ async fn start_server(life: &Arc<Life>) -> Server {
         stop_timeout: Duration::from_secs(5),
         ..LifecycleConfig::default()
     };
-    let fleet = Fleet::single("engine".parse().unwrap(), engine);
+    let fleet = Fleet::new(hosts.collect(), FleetConfig::default());
     let lifecycle = Lifecycle::new(faulty, fleet.clone(), config);
     let (watching, comparing) = (lifecycle.clone(), lifecycle.clone());
     tokio::spawn(async move { watching.watch().await });
@@ -264,6 +264,11 @@ impl Server {
         world.pick(&ids)
     }
 
+    fn a_host(&self) -> usize {
+        let hosts: Vec<usize> = (0..HOSTS.len()).collect();
+        self.life.world.pick(&hosts).unwrap()
+    }
+
     fn end_desktop(&self) {
         let Some(id) = self.a_desktop() else {
             return;
@@ -274,8 +279,9 @@ impl Server {
         let mut inner = world.inner();
         if let Some(desktop) = inner.desktops.get_mut(&id) {
             desktop.power = Power::Stopped;
+            let host = desktop.host;
+            inner.tell_of(id, host);
         }
-        inner.events.push(HypervisorEvent::Changed(id));
     }
 
     /// Somebody with a shell freezes, thaws or starts it.
@@ -297,8 +303,9 @@ impl Server {
                     Power::Runs { ready_at }
                 }
             };
+            let host = desktop.host;
+            inner.tell_of(id, host);
         }
-        inner.events.push(HypervisorEvent::Changed(id));
     }
 
     /// Somebody went back to an older copy of the database, which knows less.
@@ -306,8 +313,10 @@ impl Server {
         let (world, id) = (&self.life.world, InstanceId::random());
         world.count(Happening::DesktopFound);
         world.note(format_args!("{id} is there, and nobody knows it"));
-        let (mut inner, ready_at) = (world.inner(), Timestamp::now());
+        let (host, ready_at) = (self.a_host(), Timestamp::now());
+        let mut inner = world.inner();
         let desktop = Desktop {
+            host,
             power: Power::Runs { ready_at },
             endpoint: inner.new_endpoint(),
         };
@@ -322,15 +331,16 @@ impl Server {
         world.count(Happening::DesktopLost);
         world.note(format_args!("{id} is lost"));
         let mut inner = world.inner();
-        inner.desktops.remove(&id);
-        inner.events.push(HypervisorEvent::Changed(id));
+        if let Some(desktop) = inner.desktops.remove(&id) {
+            inner.tell_of(id, desktop.host);
+        }
     }
 
     fn begin_outage(&self) {
         let world = &self.life.world;
-        let lasts = world.between(100, 40_000) as i64;
+        let (host, lasts) = (self.a_host(), world.between(100, 40_000) as i64);
         world.count(Happening::Outage);
-        world.note(format_args!("outage of {lasts} ms"));
-        world.inner().outage_until = Timestamp::now().plus_ms(lasts);
+        world.note(format_args!("outage of {} for {lasts} ms", HOSTS[host]));
+        world.inner().outage_until[host] = Timestamp::now().plus_ms(lasts);
     }
 }
