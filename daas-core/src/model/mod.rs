@@ -7,6 +7,7 @@ mod instance;
 mod permission;
 mod pool;
 mod quota;
+mod snapshot;
 mod time;
 mod user;
 
@@ -17,6 +18,7 @@ pub use instance::{Action, Endpoint, FailureReason, Instance, InstanceState, Not
 pub use permission::{Effect, Permission, Rights, Rule, Scope};
 pub use pool::{Days, MinuteOfWeek, ParseWindowError, Pool, TimeOfDay, Window};
 pub use quota::{Allowance, Exceeded, Quota, Usage};
+pub use snapshot::{Snapshot, SnapshotName, SnapshotNameError};
 pub use time::ParseTimeError;
 pub use user::{
     ApiToken, External, Group, NAME_MAX, NameError, Role, Session, Source, User, check_name,
