@@ -102,11 +102,11 @@ impl Proxmox {
         id: InstanceId,
         name: &SnapshotName,
     ) -> Result<(), Trouble> {
-        let step = |look: &Look| {
-            Ok(match look.kept {
-                Kept::Nothing => None,
-                Kept::Complete { .. } | Kept::Unfinished => Some(Step::Remove),
-            })
+        let step = |look: &Look| match (look.kept, State::from(&look.current)) {
+            (Kept::Nothing, _) => Ok(None),
+            // Its memory on disk is a lock.
+            (_, State::Saved) => Err(Trouble::conflict("the instance is suspended: resume it")),
+            _ => Ok(Some(Step::Remove)),
         };
         self.converge_snapshot(id, name, step).await
     }

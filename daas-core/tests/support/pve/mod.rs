@@ -25,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 #[allow(unused_imports, reason = "not every test uses all of it")]
 pub use faults::{Action, Rule};
 #[allow(unused_imports, reason = "not every test uses all of it")]
-pub use world::{Guest, GuestKind, PowerIs, Timing, World};
+pub use world::{Guest, GuestKind, PowerIs, SnapshotOf, Timing, World};
 
 /// What calls may be made with.
 pub const TOKEN_ID: &str = "daas@pve!main";
