@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use daas_core::Error;
 use daas_core::access::{Caller, LoggedIn};
-use daas_core::audit::{AuditAction, Target, TargetKind};
+use daas_core::audit::{AuditAction, NewEntry, Target, TargetKind};
 use daas_core::model::{
     Action, App, AppId, Instance, InstanceId, InstanceState, Permission, Timestamp,
 };
@@ -21,7 +21,7 @@ const NO_INSTANCE: Error = Error::NotFound { what: "instance" };
 
 /// The instance that a request names, if whoever asks may see it: people see their own,
 /// operators see all. Others are told that there is none.
-async fn visible(call: &Call, caller: &Caller) -> Result<Instance, Problem> {
+pub(super) async fn visible(call: &Call, caller: &Caller) -> Result<Instance, Problem> {
     let id: InstanceId = call.id().parse().map_err(|_| NO_INSTANCE)?;
     let instance = call.services().store.instance(id).await?;
     let own = instance.is_of(caller.user.id);
@@ -138,9 +138,19 @@ async fn note(
     app: &App,
 ) -> Result<(), Problem> {
     tracing::info!(user = %caller.user.name, %action, instance = %instance.id, "asked");
-    let target = Target::new(TargetKind::Instance, instance.id, &app.name);
-    let entry = caller.by().did(action, target, Timestamp::now());
+    let entry = entry(caller, action, instance, app);
     Ok(services.store.note(entry).await?)
+}
+
+/// An entry of the audit log about what somebody did with an instance.
+pub(super) fn entry(
+    caller: &Caller,
+    action: AuditAction,
+    instance: &Instance,
+    app: &App,
+) -> NewEntry {
+    let target = Target::new(TargetKind::Instance, instance.id, &app.name);
+    caller.by().did(action, target, Timestamp::now())
 }
 
 pub(super) async fn show(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
@@ -152,8 +162,15 @@ pub(super) async fn show(call: Call, caller: Caller) -> Result<Response<Body>, P
 /// only be ended.
 fn check_act(caller: &Caller, instance: &Instance, action: Action) -> Result<(), Problem> {
     let ends = matches!(action, Action::Stop | Action::Delete);
-    let may_end = ends && caller.rights.may(Permission::InstancesEndAll);
-    if instance.is_of(caller.user.id) || may_end {
+    if ends && caller.rights.may(Permission::InstancesEndAll) {
+        return Ok(());
+    }
+    check_own(caller, instance)
+}
+
+/// Whether an instance is of whoever asks.
+pub(super) fn check_own(caller: &Caller, instance: &Instance) -> Result<(), Problem> {
+    if instance.is_of(caller.user.id) {
         return Ok(());
     }
     let detail = "Only its owner may do this.";
