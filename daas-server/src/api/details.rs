@@ -122,7 +122,7 @@ async fn finish(
         let done = work.await;
         if let Err(error) = &done {
             let error = daas_core::chain(error);
-            tracing::debug!(instance = %instance.id, %action, error, "not done");
+            tracing::warn!(instance = %instance.id, %action, error, "not done");
         }
         done?;
         note(&services, &caller, action, &instance, &name).await
@@ -130,9 +130,11 @@ async fn finish(
     match timeout(PATIENCE, task).await {
         Ok(done) => {
             done.map_err(ended)??;
-            Ok(empty(StatusCode::NO_CONTENT))
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            Ok(response)
         }
-        Err(_) => Ok(empty(StatusCode::ACCEPTED)),
+        Err(_) => json(StatusCode::ACCEPTED, &json!({ "goes_on": true })),
     }
 }
 
@@ -147,12 +149,6 @@ async fn note(
     let mut entry = entry(caller, action, instance, &app);
     entry.after = Some(Details::of(&json!({ "snapshot": name.as_str() })));
     services.store.note(entry).await
-}
-
-fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response
 }
 
 fn ended(error: JoinError) -> Problem {

@@ -3,6 +3,7 @@
 import type { Permission } from '../lib/api/access';
 import { AdminApi } from '../lib/api/admin';
 import { Client } from '../lib/api/client';
+import { DetailsApi } from '../lib/api/details';
 import { ApiError } from '../lib/api/error';
 import { LiveEvents } from '../lib/api/events';
 import { ProfileApi } from '../lib/api/profile';
@@ -19,6 +20,7 @@ class Model {
   readonly client = new Client();
   readonly profile = new ProfileApi(this.client);
   readonly admin = new AdminApi(this.client);
+  readonly details = new DetailsApi(this.client);
   phase = $state<Phase>('booting');
   /** Why the page could not begin. */
   broken = $state('');

@@ -8,7 +8,7 @@ const ICONS = ['desktop', 'editor', 'browser', 'terminal', 'app'] as const;
 const KINDS = ['desktop', 'application'] as const;
 const STEPS = ['image', 'container', 'desktop', 'ready'] as const;
 const ACTIONS = ['start', 'stop', 'suspend', 'resume', 'delete'] as const;
-const STATES = [
+export const STATES = [
   'requested',
   'starting',
   'running',
@@ -76,6 +76,12 @@ export interface Failure {
   readonly text: string;
 }
 
+/** What can be done with an instance where it is. */
+export interface Abilities {
+  readonly suspend: boolean;
+  readonly snapshot: boolean;
+}
+
 /** A desktop or application that somebody launched. */
 export interface Instance {
   readonly id: string;
@@ -89,6 +95,7 @@ export interface Instance {
   readonly changedAt: number;
   /** How many browsers look at it. */
   readonly tunnels: number;
+  readonly abilities: Abilities;
   /** Whether its host does not answer, so that all this may be otherwise by now. */
   readonly stale: boolean;
   /** Where it is; only those are told who may see hosts. */
@@ -139,11 +146,17 @@ function readApp(value: unknown, path: string): App {
   };
 }
 
-function readFailure(value: unknown): Failure | null {
+export function readFailure(value: unknown): Failure | null {
   if (value === null || value === undefined) return null;
   const from = fields(value, 'failure');
   const action = ACTIONS.find((known) => known === from['action']) ?? null;
   return { action, text: optionalText(from, 'text') };
+}
+
+/** What is not told cannot be done. */
+function readAbilities(value: unknown, path: string): Abilities {
+  const from = fields(value ?? {}, path);
+  return { suspend: flag(from, 'suspend'), snapshot: flag(from, 'snapshot') };
 }
 
 export function readInstance(value: unknown, path = 'instance'): Instance {
@@ -157,6 +170,7 @@ export function readInstance(value: unknown, path = 'instance'): Instance {
     createdAt: time(from, 'created_at', path),
     changedAt: time(from, 'changed_at', path),
     tunnels: from['tunnels'] === undefined ? 0 : count(from, 'tunnels', path),
+    abilities: readAbilities(from['abilities'], `${path}.abilities`),
     stale: flag(from, 'stale'),
     host: optionalText(from, 'host'),
   };
