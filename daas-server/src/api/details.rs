@@ -10,7 +10,7 @@ use daas_core::model::{Instance, SnapshotName, Timestamp};
 use daas_core::storage::Transition;
 use daas_core::{Error, Result as CoreResult};
 use hyper::{Response, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use tokio::task::JoinError;
 use tokio::time::timeout;
