@@ -61,9 +61,9 @@ async function details(on: Visit, look: Look): Promise<void> {
   const { at, mock } = on;
   const [instance] = mock.instances.of('user-demo');
   if (!instance) throw new Error('there is no instance');
+  Object.assign(instance, { host: 'lab-1', stale: true });
   mock.instances.fail(instance);
   mock.instances.set(instance, 'stopped');
-  Object.assign(instance, { host: 'lab-1', stale: true });
   mock.instances.snapshots.set(instance.id, [
     { name: 'before-update', made_at: '2026-11-20T09:30:00.000Z' },
     { name: 'x'.repeat(40), made_at: '2026-11-24T10:00:00.000Z' },
