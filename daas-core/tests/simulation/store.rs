@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use daas_core::audit::NewEntry;
 use daas_core::model::{Action, App, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
-use daas_core::storage::{Instances, Outcome, Sqlite, Transition};
+use daas_core::storage::{Begun, Instances, Outcome, Sqlite, Transition, Used};
 use daas_core::{Error, Result};
 
 use crate::life::Life;
@@ -76,6 +77,21 @@ impl Instances for Store {
     async fn stop_out_of_time(&self, general: Quota, now: Timestamp) -> Result<Vec<Instance>> {
         let call = self.store.stop_out_of_time(general, now);
         self.call("out of time", call).await
+    }
+
+    async fn note_use(&self, used: Vec<Used>) -> Result<()> {
+        self.call("note use", self.store.note_use(used)).await
+    }
+
+    async fn extend(&self, id: InstanceId, until: Timestamp, entry: NewEntry) -> Result<Instance> {
+        let name = format!("extend {id}");
+        let call = self.store.extend(id, until, entry);
+        self.call(&name, call).await
+    }
+
+    async fn begin_due(&self, now: Timestamp) -> Result<Vec<Begun>> {
+        let call = self.store.begin_due(now);
+        self.call("begin due", call).await
     }
 
     async fn finish(
