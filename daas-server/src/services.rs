@@ -34,6 +34,9 @@ const RECONCILE: Duration = Duration::from_secs(60);
 /// How often it is noted who looks at what, and what is due by policies is begun. Shorter than
 /// the time that any of them leaves, by far: nobody's looking goes unnoticed.
 const POLICIES: Duration = Duration::from_secs(15);
+/// Ticks of that after a start in which nothing is begun: the page waits up to 36 seconds between
+/// two tries to come back.
+const RETURN: usize = 3;
 /// Pause before the hypervisor is watched again.
 const WATCH_PAUSE: Duration = Duration::from_secs(5);
 /// Most event streams of one person.
@@ -268,7 +271,10 @@ impl Services {
     async fn keep_policies(self: Arc<Self>) {
         let mut ticks = interval(POLICIES);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks.tick().await;
+        for _ in 0..RETURN {
+            ticks.tick().await;
+            self.note_use_or_say(Timestamp::now()).await;
+        }
         loop {
             ticks.tick().await;
             self.carry_out_policies(Timestamp::now()).await;
@@ -277,9 +283,8 @@ impl Services {
 
     /// Writes who looks at what, begins what is due by policies, and tells who looks at it.
     pub async fn carry_out_policies(&self, now: Timestamp) {
-        if let Err(error) = self.note_use(now).await {
-            // Somebody may look at what seems to be due.
-            tracing::warn!(error = chain(&error), "policies were not kept");
+        // Else somebody may look at what seems to be due.
+        if !self.note_use_or_say(now).await {
             return;
         }
         match self.lifecycle.begin_due(now).await {
@@ -292,6 +297,14 @@ impl Services {
             }
             Err(error) => tracing::warn!(error = chain(&error), "policies were not kept"),
         }
+    }
+
+    async fn note_use_or_say(&self, now: Timestamp) -> bool {
+        let noted = self.note_use(now).await;
+        if let Err(error) = &noted {
+            tracing::warn!(error = chain(error), "who looks at what was not written");
+        }
+        noted.is_ok()
     }
 
     /// Writes who looks at what, and when there was input.
@@ -380,9 +393,7 @@ impl Services {
     pub(crate) async fn stop(&self) {
         self.stopping.send_replace(true);
         self.tunnels.stop().await;
-        if let Err(error) = self.note_use(Timestamp::now()).await {
-            tracing::warn!(error = chain(&error), "it is not known who looked at what last");
-        }
+        self.note_use_or_say(Timestamp::now()).await;
     }
 
     /// Counts an event stream of somebody; nothing where there are too many.
