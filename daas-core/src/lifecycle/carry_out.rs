@@ -7,7 +7,9 @@ use tokio::time::{Instant, sleep};
 use super::{Lifecycle, POLL, Step};
 use crate::error::{Error, Result, chain};
 use crate::hypervisor::{PowerState, Spec};
-use crate::model::{Action, App, Ending, Endpoint, FailureReason, Instance, InstanceState, Timestamp};
+use crate::model::{
+    Action, App, Ending, Endpoint, FailureReason, Instance, InstanceState, Timestamp,
+};
 use crate::storage::Outcome;
 
 /// Pauses between tries: the first, and the longest.

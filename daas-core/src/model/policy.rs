@@ -247,7 +247,10 @@ impl Due {
     #[must_use]
     pub fn text(&self) -> String {
         let reason = self.reason();
-        format!("The desktop was {}, as {reason}.", self.policy.action.done())
+        format!(
+            "The desktop was {}, as {reason}.",
+            self.policy.action.done()
+        )
     }
 
     /// Why it is done.
@@ -267,7 +270,12 @@ struct Span(u64);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = [(DAY_S, "day"), (HOUR_S, "hour"), (60, "minute"), (1, "second")];
+        let units = [
+            (DAY_S, "day"),
+            (HOUR_S, "hour"),
+            (60, "minute"),
+            (1, "second"),
+        ];
         for (length, unit) in units {
             if self.0.is_multiple_of(length) {
                 let number = self.0 / length;

@@ -8,6 +8,7 @@ use daas_core::model::{Action, App, AppId, Instance, InstanceId, Quota, Timestam
 use daas_core::storage::{Begun, Instances, Outcome, Sqlite, Transition, Used};
 use daas_core::{Error, Result};
 
+use crate::check;
 use crate::life::Life;
 
 pub struct Store {
@@ -80,17 +81,32 @@ impl Instances for Store {
     }
 
     async fn note_use(&self, used: Vec<Used>) -> Result<()> {
-        self.call("note use", self.store.note_use(used)).await
+        let call = async {
+            self.store.note_use(used.clone()).await?;
+            self.life.world.promise_use(&used);
+            Ok(())
+        };
+        self.call("note use", call).await
     }
 
     async fn extend(&self, id: InstanceId, until: Timestamp, entry: NewEntry) -> Result<Instance> {
         let name = format!("extend {id}");
-        let call = self.store.extend(id, until, entry);
+        let call = async {
+            let extended = self.store.extend(id, until, entry).await?;
+            self.life.world.promise_extension(id, until);
+            Ok(extended)
+        };
         self.call(&name, call).await
     }
 
     async fn begin_due(&self, now: Timestamp) -> Result<Vec<Begun>> {
-        let call = self.store.begin_due(now);
+        let call = async {
+            let begun = self.store.begin_due(now).await?;
+            for begun in &begun {
+                check::not_early(&self.life, begun, now);
+            }
+            Ok(begun)
+        };
         self.call("begin due", call).await
     }
 

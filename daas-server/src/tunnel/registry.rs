@@ -160,7 +160,9 @@ impl Registry {
         let inner = self.lock();
         let open = inner.open.values();
         let of_instance = open.filter(|open| open.about.instance == instance);
-        of_instance.filter_map(|open| open.counters.input_at()).max()
+        of_instance
+            .filter_map(|open| open.counters.input_at())
+            .max()
     }
 
     /// The sessions that have one open, each once.

@@ -75,6 +75,7 @@ fn due(db: &Connection, now: Timestamp) -> Answer<Vec<(InstanceId, Due)>> {
         let row = rows::instance(row)?;
         Ok((row.id, policies.due(&row, false)))
     })?;
-    let by_now = |(id, due): (InstanceId, Option<Due>)| Some((id, due.filter(|due| due.at <= now)?));
+    let by_now =
+        |(id, due): (InstanceId, Option<Due>)| Some((id, due.filter(|due| due.at <= now)?));
     Ok(found.into_iter().filter_map(by_now).collect())
 }

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::model::{
     ApiToken, App, AppId, AppKind, Endpoint, External, FailureReason, HostName, Instance,
-    InstanceId, InstanceState, Policies, Protocol, Resources, Role, Session, SessionId, Source, Timestamp,
-    TokenId, User, UserId,
+    InstanceId, InstanceState, Policies, Protocol, Resources, Role, Session, SessionId, Source,
+    Timestamp, TokenId, User, UserId,
 };
 use crate::secret::Secret;
 use crate::storage::{Ticket, Transition};
