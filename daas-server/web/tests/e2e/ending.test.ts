@@ -90,7 +90,7 @@ describe('a desktop that is about to end by itself', () => {
     const on = await visit();
     await connect(on);
     const { id } = instance(on);
-    on.mock.instances.endIn(instance(on), 7200, LIFETIME);
+    on.mock.instances.endIn(instance(on), 72 * 3600, LIFETIME);
     await on.at('bar-toggle').click();
     await on.page.getByText('It keeps running').click();
     expect(await on.at(`ends-${id}`).innerText()).toContain('Will be stopped on');
@@ -116,6 +116,7 @@ describe('the warning', () => {
       await on.page.screenshot({ path: `${PICTURES}${name}.png` });
       await on.at('bar-toggle').click();
       await on.at('ending-in-bar').waitFor();
+      await warnsNoMore(on);
       await on.page.waitForTimeout(300);
       await on.page.screenshot({ path: `${PICTURES}${name}-bar.png` });
       await on.at('bar-close').click();

@@ -220,11 +220,9 @@ export const en = {
 
   /** What ends a desktop by itself. */
   ending: {
-    at: {
-      suspend: 'Will be suspended on',
-      stop: 'Will be stopped on',
-      delete: 'Will be deleted on',
-    },
+    will: (action: Ending) => `Will be ${DONE[action]}`,
+    today: (time: string) => `today at ${time}`,
+    on: (date: string) => `on ${date}`,
     in: (action: Ending) => `This desktop will be ${DONE[action]} in`,
     as: (reason: EndingReason) => `, as ${BECAUSE[reason]}.`,
     soon: (action: Ending, minutes: number, reason: EndingReason) =>
