@@ -198,17 +198,29 @@ async fn others_certificates_are_not_trusted() {
     let others = rcgen::generate_simple_self_signed(vec![host.clone()]).unwrap();
     let others_ca = others.cert.pem();
     let ca = changed(&files.ca, "others", 0o644, Some(others_ca.as_bytes()));
-    let told = fault(&with(TlsFiles { ca, ..files.clone() })).await;
+    let told = fault(&with(TlsFiles {
+        ca,
+        ..files.clone()
+    }))
+    .await;
     assert!(told.contains("certificate"), "{told}");
     // A certificate of ours that nobody knows there.
     let key = others.signing_key.serialize_pem();
     let unknown = TlsFiles {
-        certificate: changed(&files.certificate, "others", 0o644, Some(others_ca.as_bytes())),
+        certificate: changed(
+            &files.certificate,
+            "others",
+            0o644,
+            Some(others_ca.as_bytes()),
+        ),
         key: changed(&files.key, "others", 0o600, Some(key.as_bytes())),
         ..files.clone()
     };
     let told = fault(&with(unknown)).await;
-    assert!(told.contains("refuses us") || told.contains("certificate"), "{told}");
+    assert!(
+        told.contains("refuses us") || told.contains("certificate"),
+        "{told}"
+    );
     // A key that everybody can read is no key.
     let open = TlsFiles {
         key: changed(&files.key, "open", 0o644, None),

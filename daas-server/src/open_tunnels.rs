@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use daas_core::access::{Access, LoggedIn, Token};
 use daas_core::audit::{self, AuditAction, TargetKind};
-use daas_core::gateway::{Display, Gateway, Status, Target};
 use daas_core::fleet::Fleet;
+use daas_core::gateway::{Display, Gateway, Status, Target};
 use daas_core::model::{HostName, Instance, InstanceState, Timestamp};
 use daas_core::session::{Settings, farewell};
 use daas_core::storage::Store;
@@ -98,7 +98,10 @@ impl OpenTunnels {
                 "The desktop does not run (any more).",
             ))?;
         let resize = self.resize(&instance);
-        let own = instance.host.as_ref().and_then(|host| self.gateways.get(host));
+        let own = instance
+            .host
+            .as_ref()
+            .and_then(|host| self.gateways.get(host));
         let gateway = Arc::clone(own.unwrap_or(&self.gateway));
         let target = audit::Target::new(TargetKind::Instance, id, &app.name);
         let entry = who.caller.by().did(AuditAction::InstanceOpen, target, now);

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use daas_core::access::Access;
 use daas_core::chain;
-use daas_core::gateway::Gateway;
 use daas_core::fleet::Fleet;
+use daas_core::gateway::Gateway;
 use daas_core::lifecycle::Lifecycle;
 use daas_core::model::{Timestamp, UserId};
 use daas_core::storage::Store;

@@ -160,7 +160,11 @@ fn clusters_are_checked() {
     for (from, to, expected) in [
         ("[5000, 5999]", "[5000]", "proxmox.vmids: takes two numbers"),
         ("https://", "http://", "proxmox.urls: `http://pve1:8006`: "),
-        ("\"10.20.0.0/16\"", "", "proxmox.networks: needs one at least"),
+        (
+            "\"10.20.0.0/16\"",
+            "",
+            "proxmox.networks: needs one at least",
+        ),
         (
             "token_secret_file",
             "password_file",

@@ -312,7 +312,13 @@ mod tests {
     type Numbers = (u64, u64, bool, bool, bool);
 
     fn hosts() -> impl proptest::strategy::Strategy<Value = Vec<Numbers>> {
-        let host = (0_u64..9, 0_u64..9000, any::<bool>(), any::<bool>(), any::<bool>());
+        let host = (
+            0_u64..9,
+            0_u64..9000,
+            any::<bool>(),
+            any::<bool>(),
+            any::<bool>(),
+        );
         proptest::collection::vec(host, 0..5)
     }
 

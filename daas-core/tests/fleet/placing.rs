@@ -130,13 +130,19 @@ async fn emptying_is_kept_and_told_once() {
     let before = f.audit().await.len();
     for drained in [true, true, false, true] {
         let entry = entry(AuditAction::HostDrain);
-        f.store.set_drained(name("a"), drained, entry).await.unwrap();
+        f.store
+            .set_drained(name("a"), drained, entry)
+            .await
+            .unwrap();
     }
     assert_eq!(f.audit().await.len(), before + 3);
     let drained = f.store.drained_hosts().await.unwrap();
     assert_eq!(drained, [name("a")].into());
     let new = || instance(f.owner, f.app, T0);
-    let only = f.store.add_instance(new(), bounds(vec![room("a", 9)])).await;
+    let only = f
+        .store
+        .add_instance(new(), bounds(vec![room("a", 9)]))
+        .await;
     assert!(is_exhausted(&only, "no host has room"), "{only:?}");
     let both = bounds(vec![room("a", 9), room("b", 1)]);
     f.store.add_instance(new(), both).await.unwrap();

@@ -76,7 +76,15 @@ async fn without_any_host_nothing_is_launched_and_the_first_that_is_back_is_take
         matches!(launched, Err(Error::Unavailable { .. })),
         "{launched:?}"
     );
-    assert!(world.fixture.store.instances(None).await.unwrap().is_empty());
+    assert!(
+        world
+            .fixture
+            .store
+            .instances(None)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert!(world.fleet.check().await.is_err());
     // Nothing has gone on in between that would have seen it.
     world.machines[1].is_away.store(false, SeqCst);

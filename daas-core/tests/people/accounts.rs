@@ -71,7 +71,10 @@ async fn desktops_outlive_their_owner_only_where_that_is_said() {
         f.store.instance(desktop).await.unwrap().owner,
         Some(f.owner)
     );
-    let begun = f.store.begin(desktop, Action::Delete, NO_LIMIT.into(), T0).await;
+    let begun = f
+        .store
+        .begin(desktop, Action::Delete, NO_LIMIT.into(), T0)
+        .await;
     let revision = begun.unwrap().revision;
     assert!(f.store.ownerless_instances().await.unwrap().is_empty());
     let outcome = Outcome::Done { endpoint: None };

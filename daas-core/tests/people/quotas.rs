@@ -26,7 +26,11 @@ impl Fixture {
 
     /// Does an action to an end.
     async fn go(&self, id: InstanceId, action: Action, at: Timestamp) {
-        let begun = self.store.begin(id, action, NO_LIMIT.into(), at).await.unwrap();
+        let begun = self
+            .store
+            .begin(id, action, NO_LIMIT.into(), at)
+            .await
+            .unwrap();
         let outcome = Outcome::Done { endpoint: None };
         let finish = self.store.finish(id, begun.revision, outcome, at);
         finish.await.unwrap();
@@ -106,7 +110,10 @@ async fn quotas_of_applications_are_for_each_person() {
     let other_app = f.store.put_app(app("other")).await.unwrap();
     let other = f.add(user("other")).await;
     f.limit(QuotaOf::App(f.app), two()).await;
-    let launch = |owner, app| f.store.add_instance(instance(owner, app, T0), NO_LIMIT.into());
+    let launch = |owner, app| {
+        f.store
+            .add_instance(instance(owner, app, T0), NO_LIMIT.into())
+    };
     for _ in 0..2 {
         launch(f.owner, f.app).await.unwrap();
         launch(other, f.app).await.unwrap();
@@ -310,7 +317,9 @@ async fn what_is_frozen_stays_so_without_hours() {
         memory_mib: Some(0),
         ..hours(2)
     };
-    let resumed = f.store.begin(id, Action::Resume, few.into(), at(7 * DAY + 1));
+    let resumed = f
+        .store
+        .begin(id, Action::Resume, few.into(), at(7 * DAY + 1));
     resumed.await.unwrap();
 }
 
@@ -428,7 +437,12 @@ async fn starts_at_once_pass_no_limit() {
     let mut calls = JoinSet::new();
     for id in stopped {
         let store = f.store.clone();
-        calls.spawn(async move { store.begin(id, Action::Start, quota.into(), T0).await.map(drop) });
+        calls.spawn(async move {
+            store
+                .begin(id, Action::Start, quota.into(), T0)
+                .await
+                .map(drop)
+        });
     }
     let started = done(calls, |error| matches!(error, Error::Exhausted { .. })).await;
     assert_eq!(started, 3);

@@ -4,7 +4,8 @@ use daas_core::access::LoggedIn;
 use daas_core::fleet::{Fleet, HostState};
 use daas_core::lifecycle::Step;
 use daas_core::model::{
-    App, AppId, AppKind, FailureReason, HostName, Instance, InstanceId, InstanceState, Quota, Resources,
+    App, AppId, AppKind, FailureReason, HostName, Instance, InstanceId, InstanceState, Quota,
+    Resources,
 };
 use serde::Serialize;
 

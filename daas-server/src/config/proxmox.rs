@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use daas_core::files;
-use daas_core::hypervisor::proxmox::client::{Credentials, Endpoint, SettingError, Settings, Trust};
+use daas_core::hypervisor::proxmox::client::{
+    Credentials, Endpoint, SettingError, Settings, Trust,
+};
 use daas_core::hypervisor::proxmox::{Cloning, Config, Installation, Network, Proxmox};
 use daas_core::{BoxError, Error};
 

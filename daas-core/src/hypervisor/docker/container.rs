@@ -328,14 +328,19 @@ mod tests {
                 "Up 2 seconds (health: starting)",
                 false,
             ),
-            (r#","Health":{"Status":"healthy"}"#, "Up 1 minute (healthy)", true),
+            (
+                r#","Health":{"Status":"healthy"}"#,
+                "Up 1 minute (healthy)",
+                true,
+            ),
             (
                 r#","Health":{"Status":"unhealthy"}"#,
                 "Up 1 minute (unhealthy)",
                 false,
             ),
         ] {
-            let text = format!(r#"{{"Id":"1","State":{{"Status":"running"{health}}},"Config":{{}}}}"#);
+            let text =
+                format!(r#"{{"Id":"1","State":{{"Status":"running"{health}}},"Config":{{}}}}"#);
             let inspected: Inspected = serde_json::from_str(&text).unwrap();
             assert_eq!(Seen::from(inspected).is_healthy, expected, "{health}");
             let text = format!(r#"{{"State":"running","Status":"{status}"}}"#);

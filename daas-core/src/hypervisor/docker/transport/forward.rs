@@ -164,7 +164,10 @@ mod tests {
     async fn bytes_are_passed_on_and_the_folder_is_ours_alone() {
         let forwarder = Forwarder::open(Echo(None)).unwrap();
         assert_eq!(answer(&forwarder, b"hello").await, "hello");
-        let mode = fs::metadata(&forwarder.folder).unwrap().permissions().mode();
+        let mode = fs::metadata(&forwarder.folder)
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o700);
         let folder = forwarder.folder.clone();
         drop(forwarder);

@@ -201,7 +201,10 @@ mod tests {
         for (text, shown) in [
             ("/run/docker.sock", "/run/docker.sock"),
             ("unix:///run/docker.sock", "/run/docker.sock"),
-            ("tcp://lab-1.example.org:2377", "tcp://lab-1.example.org:2377"),
+            (
+                "tcp://lab-1.example.org:2377",
+                "tcp://lab-1.example.org:2377",
+            ),
             ("https://192.0.2.1", "tcp://192.0.2.1:2376"),
             ("tcp://[2001:db8::1]:99/", "tcp://[2001:db8::1]:99"),
             ("ssh://daas@lab1", "ssh://daas@lab1"),

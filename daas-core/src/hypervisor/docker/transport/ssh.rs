@@ -150,7 +150,10 @@ impl Relay for Ssh {
 fn reason(complaint: &str) -> String {
     let mut lines = complaint.lines().map(str::trim).rev();
     let last = lines.find(|line| !line.is_empty());
-    format!("no way to the engine: {}", last.unwrap_or("ssh has ended without a word"))
+    format!(
+        "no way to the engine: {}",
+        last.unwrap_or("ssh has ended without a word")
+    )
 }
 
 #[cfg(test)]
