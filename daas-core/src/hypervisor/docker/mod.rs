@@ -71,6 +71,8 @@ const LOOKS: usize = 64;
 const POLL: Duration = Duration::from_millis(100);
 /// Time for a command inside: its ten seconds, and what goes around it.
 const EXEC: Duration = Duration::from_secs(15);
+/// How often it is tried again to freeze a container.
+const FREEZES: u32 = 5;
 /// Smallest and largest width and height of a screen, in pixels.
 const SCREEN: std::ops::RangeInclusive<u32> = 64..=8192;
 
@@ -288,6 +290,22 @@ impl Docker {
             }
             Err(fault) => Err(fault),
             Ok(()) => self.connect_gateways(&self.names.instance(id)).await,
+        }
+    }
+
+    /// What just makes a process, as health checks do, may escape the freezer; the engine gives
+    /// up after a moment, and asking again helps.
+    async fn freeze(&self, id: InstanceId) -> Result<(), Fault> {
+        let mut tries = FREEZES;
+        loop {
+            let answer = self.container(id).pause().await;
+            match &answer {
+                Err(error) if tries > 0 && error.to_string().contains("unable to freeze") => {
+                    tries -= 1;
+                    sleep(POLL).await;
+                }
+                _ => return self.settle(id, Status::Paused, answer).await,
+            }
         }
     }
 
@@ -517,11 +535,7 @@ impl Hypervisor for Docker {
     }
 
     async fn suspend(&self, id: InstanceId) -> Result<()> {
-        let call = async {
-            let answer = self.container(id).pause().await;
-            self.settle(id, Status::Paused, answer).await
-        };
-        self.asked("suspending", call).await
+        self.asked("suspending", self.freeze(id)).await
     }
 
     async fn resume(&self, id: InstanceId) -> Result<()> {
