@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use daas_core::access::Access;
 use daas_core::chain;
+use daas_core::fleet::Fleet;
 use daas_core::gateway::Gateway;
-use daas_core::hypervisor::Hypervisor;
 use daas_core::lifecycle::Lifecycle;
 use daas_core::model::{Timestamp, UserId};
 use daas_core::storage::{Begun, Store};
 use tokio::sync::{broadcast, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::api;
 use crate::config::{AddressRange, Config, Origin};
@@ -29,16 +29,14 @@ const LOG_OUTS: usize = 64;
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How often sessions are looked at that have something open.
 const WATCH_SESSIONS: Duration = Duration::from_millis(500);
-/// How often rows and hypervisor are compared, beside all events.
-const RECONCILE: Duration = Duration::from_secs(60);
+/// How often rows and hosts are compared, beside all events.
+const RECONCILE: Duration = Duration::from_secs(15);
 /// How often it is noted who looks at what, and what is due by policies is begun. Shorter than
 /// the time that any of them leaves, by far: nobody's looking goes unnoticed.
 const POLICIES: Duration = Duration::from_secs(15);
 /// Ticks of that after a start in which nothing is begun: the page waits up to 36 seconds between
 /// two tries to come back.
 const RETURN: usize = 3;
-/// Pause before the hypervisor is watched again.
-const WATCH_PAUSE: Duration = Duration::from_secs(5);
 /// Most event streams of one person.
 const STREAMS_MAX: usize = 16;
 
@@ -106,8 +104,6 @@ impl Settings {
 pub struct Parts {
     /// Storage.
     pub store: Arc<dyn Store>,
-    /// What runs instances.
-    pub hypervisor: Arc<dyn Hypervisor>,
     /// What turns desktops into instructions.
     pub gateway: Arc<dyn Gateway>,
     /// Sessions and tickets.
@@ -125,7 +121,6 @@ pub struct Parts {
 /// All that the handlers use.
 pub struct Services {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) hypervisor: Arc<dyn Hypervisor>,
     pub(crate) gateway: Arc<dyn Gateway>,
     pub(crate) access: Access,
     pub(crate) lifecycle: Lifecycle,
@@ -168,7 +163,6 @@ impl Services {
             accounts: Limiter::new(rates.per_account),
             started: Instant::now(),
             store: parts.store,
-            hypervisor: parts.hypervisor,
             gateway: parts.gateway,
             access: parts.access,
             lifecycle: parts.lifecycle,
@@ -211,6 +205,7 @@ impl Services {
         self.spawn(Self::keep_house);
         self.spawn(Self::watch_sessions);
         self.spawn(Self::keep_policies);
+        self.spawn(Self::keep_fresh);
         self.spawn(Self::reconcile);
         self.spawn(Self::watch);
     }
@@ -329,21 +324,21 @@ impl Services {
         }
     }
 
+    async fn keep_fresh(self: Arc<Self>) {
+        self.fleet().keep_fresh().await;
+    }
+
     async fn reconcile(self: Arc<Self>) {
-        let mut ticks = interval(RECONCILE);
-        loop {
-            ticks.tick().await;
-            if let Err(error) = self.lifecycle.reconcile().await {
-                tracing::warn!(error = chain(&error), "instances could not be looked at");
-            }
-        }
+        self.lifecycle.keep_reconciled(RECONCILE).await;
     }
 
     async fn watch(self: Arc<Self>) {
-        loop {
-            self.lifecycle.watch().await;
-            sleep(WATCH_PAUSE).await;
-        }
+        self.lifecycle.watch().await;
+    }
+
+    /// The hosts that run instances.
+    pub(crate) fn fleet(&self) -> &Fleet {
+        self.lifecycle.fleet()
     }
 
     /// Looks again and again for sessions that have ended, wherever that was: by a request

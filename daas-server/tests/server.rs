@@ -25,6 +25,8 @@ mod endings;
 mod errors;
 #[path = "server/headers.rs"]
 mod headers;
+#[path = "server/hosts.rs"]
+mod hosts;
 #[path = "server/instances.rs"]
 mod instances;
 #[path = "server/limits.rs"]

@@ -11,7 +11,7 @@ mod time;
 mod user;
 
 pub use app::{App, AppKind, Protocol, Resources};
-pub use host::{HostName, HostNameError};
+pub use host::{HostName, HostNameError, Label};
 pub use id::{AppId, GroupId, InstanceId, ParseIdError, SessionId, TokenId, UserId};
 pub use instance::{Action, Endpoint, FailureReason, Instance, InstanceState, NotAllowed};
 pub use permission::{Effect, Permission, Rights, Rule, Scope};

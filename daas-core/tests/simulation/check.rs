@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use daas_core::model::{Action, Instance, InstanceId, InstanceState, Timestamp, Why};
+use daas_core::model::{Action, HostName, Instance, InstanceId, InstanceState, Timestamp, Why};
 use daas_core::storage::{Begun, Instances, Sqlite};
 
 use crate::life::Life;
-use crate::world::{Desktop, Happening, Power, World};
+use crate::world::{Desktop, HOSTS, Happening, Power, World};
 
 /// What policies end was not looked at, used or extended until then, as far as the storage has
 /// promised to know.
@@ -79,6 +79,11 @@ fn fits(row: &Instance, desktop: Option<&Desktop>, has_run: bool) {
         _ => false,
     };
     assert!(fits, "{row:?} has {desktop:?}");
+    let host = row.host.as_ref().map(HostName::as_str);
+    assert!(HOSTS.map(Some).contains(&host), "{row:?}");
+    if let Some(desktop) = desktop {
+        assert_eq!(host, Some(HOSTS[desktop.host]), "{row:?}");
+    }
     if row.state == InstanceState::Running {
         assert_eq!(
             row.endpoint,

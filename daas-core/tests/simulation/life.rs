@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use daas_core::audit::AuditAction;
-use daas_core::hypervisor::HypervisorEvent;
+use daas_core::fleet::{Fleet, FleetConfig, HostSetup};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{
     Action, App, AppId, Ending, Instance, InstanceId, InstanceState, Policies, Policy, Quota,
@@ -17,13 +17,13 @@ use daas_core::storage::{Instances as _, People as _, Sqlite, Used};
 use daas_core::{Error, Result, simulation};
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
-use tokio::time::{interval, sleep};
+use tokio::time::sleep;
 
 use crate::check;
 use crate::hypervisor::{Engine, RIGID};
 use crate::store::Store;
 use crate::support;
-use crate::world::{Desktop, Fate, Happening, Power, World};
+use crate::world::{Desktop, Fate, HOSTS, Happening, Power, World};
 
 /// How often rows and desktops are compared.
 const RECONCILE: Duration = Duration::from_secs(15);
@@ -161,8 +161,9 @@ async fn start_server(life: &Arc<Life>) -> Server {
         life: Arc::clone(life),
         store: Arc::clone(&store),
     });
-    let engine = Arc::new(Engine {
-        life: Arc::clone(life),
+    let hosts = HOSTS.into_iter().enumerate().map(|(host, name)| {
+        let life = Arc::clone(life);
+        HostSetup::new(name.parse().unwrap(), Arc::new(Engine { life, host }))
     });
     let config = LifecycleConfig {
         quota: Quota {
@@ -171,8 +172,10 @@ async fn start_server(life: &Arc<Life>) -> Server {
         },
         start_timeout: Duration::from_secs(20),
         stop_timeout: Duration::from_secs(5),
+        ..LifecycleConfig::default()
     };
-    let lifecycle = Lifecycle::new(faulty.clone(), engine, config);
+    let fleet = Fleet::new(hosts.collect(), FleetConfig::default());
+    let lifecycle = Lifecycle::new(faulty.clone(), fleet.clone(), config);
     let (watching, comparing) = (lifecycle.clone(), lifecycle.clone());
     let keeping = Keeping {
         life: Arc::clone(life),
@@ -180,20 +183,9 @@ async fn start_server(life: &Arc<Life>) -> Server {
         lifecycle: lifecycle.clone(),
     };
     tokio::spawn(async move { keeping.run().await });
-    tokio::spawn(async move {
-        loop {
-            watching.watch().await;
-            sleep(Duration::from_secs(5)).await;
-        }
-    });
-    tokio::spawn(async move {
-        let mut ticks = interval(RECONCILE);
-        loop {
-            ticks.tick().await;
-            // It is tried again.
-            drop(comparing.reconcile().await);
-        }
-    });
+    tokio::spawn(async move { watching.watch().await });
+    tokio::spawn(async move { comparing.keep_reconciled(RECONCILE).await });
+    tokio::spawn(async move { fleet.keep_fresh().await });
     Server {
         life: Arc::clone(life),
         store,
@@ -413,6 +405,11 @@ impl Server {
         world.pick(&ids)
     }
 
+    fn a_host(&self) -> usize {
+        let hosts: Vec<usize> = (0..HOSTS.len()).collect();
+        self.life.world.pick(&hosts).unwrap()
+    }
+
     fn end_desktop(&self) {
         let Some(id) = self.a_desktop() else {
             return;
@@ -423,8 +420,9 @@ impl Server {
         let mut inner = world.inner();
         if let Some(desktop) = inner.desktops.get_mut(&id) {
             desktop.power = Power::Stopped;
+            let host = desktop.host;
+            inner.tell_of(id, host);
         }
-        inner.events.push(HypervisorEvent::Changed(id));
     }
 
     /// Somebody with a shell freezes, thaws or starts it.
@@ -447,8 +445,9 @@ impl Server {
                     Power::Runs { ready_at }
                 }
             };
+            let host = desktop.host;
+            inner.tell_of(id, host);
         }
-        inner.events.push(HypervisorEvent::Changed(id));
     }
 
     /// Somebody went back to an older copy of the database, which knows less.
@@ -456,8 +455,10 @@ impl Server {
         let (world, id) = (&self.life.world, InstanceId::random());
         world.count(Happening::DesktopFound);
         world.note(format_args!("{id} is there, and nobody knows it"));
-        let (mut inner, ready_at) = (world.inner(), Timestamp::now());
+        let (host, ready_at) = (self.a_host(), Timestamp::now());
+        let mut inner = world.inner();
         let desktop = Desktop {
+            host,
             power: Power::Runs { ready_at },
             endpoint: inner.new_endpoint(),
             is_rigid: false,
@@ -473,15 +474,16 @@ impl Server {
         world.count(Happening::DesktopLost);
         world.note(format_args!("{id} is lost"));
         let mut inner = world.inner();
-        inner.desktops.remove(&id);
-        inner.events.push(HypervisorEvent::Changed(id));
+        if let Some(desktop) = inner.desktops.remove(&id) {
+            inner.tell_of(id, desktop.host);
+        }
     }
 
     fn begin_outage(&self) {
         let world = &self.life.world;
-        let lasts = world.between(100, 40_000) as i64;
+        let (host, lasts) = (self.a_host(), world.between(100, 40_000) as i64);
         world.count(Happening::Outage);
-        world.note(format_args!("outage of {lasts} ms"));
-        world.inner().outage_until = Timestamp::now().plus_ms(lasts);
+        world.note(format_args!("outage of {} for {lasts} ms", HOSTS[host]));
+        world.inner().outage_until[host] = Timestamp::now().plus_ms(lasts);
     }
 }

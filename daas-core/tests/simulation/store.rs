@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use daas_core::audit::NewEntry;
+use daas_core::fleet::Bounds;
 use daas_core::model::{Action, App, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
 use daas_core::storage::{Begun, Instances, Outcome, Sqlite, Transition, Used};
 use daas_core::{Error, Result};
@@ -44,9 +45,9 @@ impl Instances for Store {
         self.call("app", self.store.app(id)).await
     }
 
-    async fn add_instance(&self, instance: Instance, general: Quota) -> Result<()> {
+    async fn add_instance(&self, instance: Instance, bounds: Bounds) -> Result<()> {
         let name = format!("add {}", instance.id);
-        let call = self.store.add_instance(instance, general);
+        let call = self.store.add_instance(instance, bounds);
         self.call(&name, call).await
     }
 
@@ -67,11 +68,11 @@ impl Instances for Store {
         &self,
         id: InstanceId,
         action: Action,
-        general: Quota,
+        bounds: Bounds,
         now: Timestamp,
     ) -> Result<Instance> {
         let name = format!("begin {action} {id}");
-        let call = self.store.begin(id, action, general, now);
+        let call = self.store.begin(id, action, bounds, now);
         self.call(&name, call).await
     }
 

@@ -6,6 +6,7 @@
 //! has been overtaken, and waiting does not help it.
 
 mod audit_log;
+mod hosts;
 mod keyring;
 mod people;
 mod policies;
@@ -31,6 +32,7 @@ use super::{Begun, Instances, Outcome, Store, Transition, Used};
 use crate::audit::NewEntry;
 use crate::blocking::Gate;
 use crate::error::{BoxError, Error, Result};
+use crate::fleet::Bounds;
 use crate::model::{Action, App, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
 use crate::vault::VaultError;
 
@@ -252,10 +254,10 @@ impl Instances for Sqlite {
             .await
     }
 
-    async fn add_instance(&self, instance: Instance, general: Quota) -> Result<()> {
+    async fn add_instance(&self, instance: Instance, bounds: Bounds) -> Result<()> {
         let keys = self.keys.clone();
         self.write("adding an instance", move |db| {
-            query::add_instance(db, &keys, &instance, general)
+            query::add_instance(db, &keys, &instance, &bounds)
         })
         .await
     }
@@ -285,12 +287,12 @@ impl Instances for Sqlite {
         &self,
         id: InstanceId,
         action: Action,
-        general: Quota,
+        bounds: Bounds,
         now: Timestamp,
     ) -> Result<Instance> {
         let keys = self.keys.clone();
         self.write("writing an intent", move |db| {
-            query::begin(db, &keys, id, action, general, now)
+            query::begin(db, &keys, id, action, &bounds, now)
         })
         .await
     }
