@@ -13,10 +13,10 @@ use daas_core::lifecycle::Lifecycle;
 use daas_core::model::{Timestamp, UserId};
 use daas_core::storage::{Begun, Store};
 use tokio::sync::{broadcast, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::api;
-use crate::config::{AddressRange, Config, Origin};
+use crate::config::{AddressRange, Config, Origin, Pools};
 use crate::http::{Limiter, Problem, Rates, Router, network};
 use crate::metrics::Metrics;
 use crate::sign_on::SignOn;
@@ -37,6 +37,8 @@ const POLICIES: Duration = Duration::from_secs(15);
 /// Ticks of that after a start in which nothing is begun: the page waits up to 36 seconds between
 /// two tries to come back.
 const RETURN: usize = 3;
+/// How often pools are looked at, beside whenever something was taken out of one.
+const FILL: Duration = Duration::from_secs(5);
 /// Most event streams of one person.
 const STREAMS_MAX: usize = 16;
 
@@ -61,6 +63,8 @@ pub struct Settings {
     pub session_idle: Duration,
     /// For how long an end that comes by itself can be put off at a time; zero is never.
     pub extend: Duration,
+    /// Desktops that are kept ready.
+    pub pools: Pools,
 }
 
 impl Settings {
@@ -77,6 +81,7 @@ impl Settings {
             apps: config.apps.iter().map(|app| app.slug.clone()).collect(),
             session_idle: config.access.session_idle,
             extend: config.extend,
+            pools: config.pools.clone(),
         }
     }
 
@@ -208,6 +213,7 @@ impl Services {
         self.spawn(Self::keep_fresh);
         self.spawn(Self::reconcile);
         self.spawn(Self::watch);
+        self.spawn(Self::keep_pools);
     }
 
     fn spawn<F>(self: &Arc<Self>, task: fn(Arc<Self>) -> F)
@@ -339,6 +345,29 @@ impl Services {
     /// The hosts that run instances.
     pub(crate) fn fleet(&self) -> &Fleet {
         self.lifecycle.fleet()
+    }
+
+    async fn keep_pools(self: Arc<Self>) {
+        loop {
+            if let Err(error) = self.fill_pools().await {
+                tracing::warn!(error = chain(&error), "pools were not filled");
+            }
+            tokio::select! {
+                () = sleep(FILL) => {}
+                () = self.lifecycle.claimed() => {}
+            }
+        }
+    }
+
+    async fn fill_pools(&self) -> daas_core::Result<()> {
+        let wanted = self.settings.pools.wanted(jiff::Timestamp::now());
+        let apps = self.store.apps().await?;
+        let ids = apps.iter().filter_map(|app| {
+            let (_, ready) = wanted.iter().find(|(slug, _)| *slug == app.slug)?;
+            Some((app.id, *ready))
+        });
+        let ids: Vec<_> = ids.collect();
+        self.lifecycle.fill_pools(&ids, Timestamp::now()).await
     }
 
     /// Looks again and again for sessions that have ended, wherever that was: by a request

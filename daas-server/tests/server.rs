@@ -41,6 +41,8 @@ mod openapi;
 mod page;
 #[path = "server/policies.rs"]
 mod policies;
+#[path = "server/pools.rs"]
+mod pools;
 #[path = "server/sessions.rs"]
 mod sessions;
 #[path = "server/tls.rs"]

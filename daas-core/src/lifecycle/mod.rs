@@ -8,12 +8,13 @@
 
 mod carry_out;
 mod lock;
+mod pools;
 mod reconcile;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 use crate::access::Token;
 use crate::audit::NewEntry;
@@ -25,6 +26,7 @@ use crate::secret::Secret;
 use crate::storage::{Begun, Instances};
 
 use lock::Locks;
+use pools::Pauses;
 
 /// What becomes of desktops that no row knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +99,8 @@ struct Shared {
     config: LifecycleConfig,
     events: broadcast::Sender<Event>,
     locks: Locks,
+    claimed: Notify,
+    pauses: Mutex<Pauses>,
 }
 
 /// Drives instances. Clones share everything.
@@ -121,6 +125,8 @@ impl Lifecycle {
             config,
             events: broadcast::channel(EVENTS).0,
             locks: Locks::default(),
+            claimed: Notify::new(),
+            pauses: Mutex::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -150,7 +156,8 @@ impl Lifecycle {
         self.shared.events.subscribe()
     }
 
-    /// Launches an application for somebody, and answers at once, while it starts.
+    /// Launches an application for somebody, and answers at once, while it starts; or gives
+    /// them one that waits, and runs already.
     ///
     /// # Errors
     /// [`Error::NotFound`] without the application, [`Error::Exhausted`] at the limit or where
@@ -159,8 +166,11 @@ impl Lifecycle {
     pub async fn launch(&self, owner: UserId, app: AppId) -> Result<Instance> {
         let shared = &self.shared;
         let app = shared.store.app(app).await?;
-        let bounds = shared.fleet.bounds_for(&app, shared.config.quota).await;
         let now = Timestamp::now();
+        if let Some(claimed) = self.claim(owner, app.id, now).await? {
+            return Ok(claimed);
+        }
+        let bounds = shared.fleet.bounds_for(&app, shared.config.quota).await;
         let instance = Instance::requested(Some(owner), app.id, desktop_password()?, now);
         shared.store.add_instance(instance.clone(), bounds).await?;
         match self.act(instance.id, Action::Start).await {

@@ -196,7 +196,7 @@ impl Lifecycle {
     }
 
     /// Looks at an instance that nobody wants anything of, and makes row and desktop agree.
-    async fn look_at(&self, id: InstanceId) -> Result<()> {
+    pub(super) async fn look_at(&self, id: InstanceId) -> Result<()> {
         // Who holds it sees for themselves.
         let Some(_lock) = self.shared.locks.try_lock(id) else {
             return Ok(());

@@ -6,6 +6,7 @@ mod id;
 mod instance;
 mod permission;
 mod policy;
+mod pool;
 mod quota;
 mod time;
 mod user;
@@ -16,6 +17,7 @@ pub use id::{AppId, GroupId, InstanceId, ParseIdError, SessionId, TokenId, UserI
 pub use instance::{Action, Endpoint, FailureReason, Instance, InstanceState, NotAllowed};
 pub use permission::{Effect, Permission, Rights, Rule, Scope};
 pub use policy::{Due, Ending, Policies, Policy, PolicyError, Why};
+pub use pool::{Days, MinuteOfWeek, ParseWindowError, Pool, TimeOfDay, Window};
 pub use quota::{Allowance, Exceeded, Quota, Usage};
 pub use time::ParseTimeError;
 pub use user::{

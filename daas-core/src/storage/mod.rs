@@ -60,6 +60,15 @@ pub struct Begun {
     pub due: Due,
 }
 
+/// An instance that is nobody's.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The instance.
+    pub instance: Instance,
+    /// Whether its host is not to have instances any more.
+    pub drained: bool,
+}
+
 /// One step in the life of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
@@ -106,6 +115,24 @@ pub trait Instances: Send + Sync + 'static {
     async fn instance(&self, id: InstanceId) -> Result<Instance>;
     /// Instances that are not deleted, the newest first; of one owner, or of all.
     async fn instances(&self, owner: Option<UserId>) -> Result<Vec<Instance>>;
+    /// Adds an instance that is nobody's in the state `requested`, to wait for somebody, if
+    /// fewer than so many of its application wait or are to (else answers that it did not), and
+    /// a host has room for it (else `Exhausted`).
+    async fn add_waiting(&self, instance: Instance, most: u32, bounds: Bounds) -> Result<bool>;
+    /// Instances that are nobody's and not deleted, the oldest first.
+    async fn waiting(&self) -> Result<Vec<Waiting>>;
+    /// Gives somebody the oldest instance of an application that is nobody's and runs, as if
+    /// it were launched now: if all their quotas allow one more, else `Exhausted`. Answers
+    /// nothing where none waits.
+    async fn claim(
+        &self,
+        app: AppId,
+        owner: UserId,
+        general: Quota,
+        now: Timestamp,
+    ) -> Result<Option<Instance>>;
+    /// Writes the intent to delete an instance, if it is still nobody's; answers the row.
+    async fn discard(&self, id: InstanceId, now: Timestamp) -> Result<Option<Instance>>;
     /// Instances that are not deleted though their owner is, and that nobody deletes.
     async fn ownerless_instances(&self) -> Result<Vec<InstanceId>>;
     /// Writes the intent to do something, if the state allows it (else `Conflict`), and

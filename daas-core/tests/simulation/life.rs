@@ -17,7 +17,7 @@ use daas_core::storage::{Instances as _, People as _, Sqlite, Used};
 use daas_core::{Error, Result, simulation};
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{interval, sleep};
 
 use crate::check;
 use crate::hypervisor::{Engine, RIGID};
@@ -33,6 +33,11 @@ const SETTLED: Duration = Duration::from_secs(30);
 const POLICIES: Duration = Duration::from_secs(7);
 /// For how long policies are kept in the last life.
 const KEPT: Duration = Duration::from_secs(120);
+/// How often pools are filled, and how many desktops wait in the one that there is.
+const FILL: Duration = Duration::from_secs(5);
+pub const READY: u32 = 2;
+/// Time in which the pool is full again, even if it pauses after a failure.
+const FILLED: Duration = Duration::from_secs(60);
 /// What somebody may want.
 const ACTIONS: [Action; 5] = [
     Action::Start,
@@ -186,6 +191,18 @@ async fn start_server(life: &Arc<Life>) -> Server {
     tokio::spawn(async move { watching.watch().await });
     tokio::spawn(async move { comparing.keep_reconciled(RECONCILE).await });
     tokio::spawn(async move { fleet.keep_fresh().await });
+    let (filling, app) = (lifecycle.clone(), apps[0].id);
+    tokio::spawn(async move {
+        let mut ticks = interval(FILL);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = filling.claimed() => {}
+            }
+            // It is tried again.
+            drop(filling.fill_pools(&[(app, READY)], Timestamp::now()).await);
+        }
+    });
     Server {
         life: Arc::clone(life),
         store,
@@ -285,6 +302,9 @@ pub fn settle(world: &Arc<World>) {
         check::nothing_is_left_due(&server.life.world, &server.store).await;
         let kept = server.life.world.inner().policies_kept;
         assert!(kept >= until.plus_ms(-1000 * POLICIES.as_secs() as i64 - 1));
+        sleep(FILLED).await;
+        check::agree(&server.life.world, &server.store).await;
+        check::is_full(&server.store).await;
     });
 }
 
@@ -316,6 +336,10 @@ impl Server {
         let ids: Vec<AppId> = self.apps.iter().map(|app| app.id).collect();
         let app = self.life.world.pick(&ids).unwrap();
         if let Ok(instance) = self.lifecycle.launch(self.owner, app).await {
+            assert_eq!(instance.owner, Some(self.owner));
+            if instance.state == InstanceState::Running {
+                self.life.world.count(Happening::Claim);
+            }
             self.told(instance.id, Action::Start);
         }
     }

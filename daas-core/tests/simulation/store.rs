@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use daas_core::audit::NewEntry;
 use daas_core::fleet::Bounds;
 use daas_core::model::{Action, App, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
-use daas_core::storage::{Begun, Instances, Outcome, Sqlite, Transition, Used};
+use daas_core::storage::{Begun, Instances, Outcome, Sqlite, Transition, Used, Waiting};
 use daas_core::{Error, Result};
 
 use crate::check;
@@ -57,6 +57,32 @@ impl Instances for Store {
 
     async fn instances(&self, owner: Option<UserId>) -> Result<Vec<Instance>> {
         self.call("instances", self.store.instances(owner)).await
+    }
+
+    async fn add_waiting(&self, instance: Instance, most: u32, bounds: Bounds) -> Result<bool> {
+        let name = format!("add waiting {}", instance.id);
+        let call = self.store.add_waiting(instance, most, bounds);
+        self.call(&name, call).await
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>> {
+        self.call("waiting", self.store.waiting()).await
+    }
+
+    async fn claim(
+        &self,
+        app: AppId,
+        owner: UserId,
+        general: Quota,
+        now: Timestamp,
+    ) -> Result<Option<Instance>> {
+        let call = self.store.claim(app, owner, general, now);
+        self.call("claim", call).await
+    }
+
+    async fn discard(&self, id: InstanceId, now: Timestamp) -> Result<Option<Instance>> {
+        let name = format!("discard {id}");
+        self.call(&name, self.store.discard(id, now)).await
     }
 
     async fn ownerless_instances(&self) -> Result<Vec<InstanceId>> {

@@ -17,11 +17,13 @@ use crate::support::T0;
 pub const HOSTS: [&str; 2] = ["one", "two"];
 
 /// How often each kind of thing happened, over all seeds.
-static TOTALS: [AtomicU64; Happening::ALL.len()] = [const { AtomicU64::new(0) }; 14];
+static TOTALS: [AtomicU64; Happening::ALL.len()] = [const { AtomicU64::new(0) }; 15];
 
 #[derive(Clone, Copy, Debug)]
 pub enum Happening {
     Launch,
+    /// One got a desktop that waited.
+    Claim,
     Act,
     FailedBefore,
     FailedAfter,
@@ -38,8 +40,9 @@ pub enum Happening {
 }
 
 impl Happening {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Launch,
+        Self::Claim,
         Self::Act,
         Self::FailedBefore,
         Self::FailedAfter,

@@ -217,7 +217,7 @@ pub(super) async fn extend(call: Call, caller: Caller) -> Result<Response<Body>,
     let mut entry = caller.by().did(AuditAction::InstanceExtend, target, now);
     entry.after = Some(Details::of(&json!({ "until": until.rfc3339() })));
     let extended = services.lifecycle.extend(instance.id, until, entry).await?;
-    json(StatusCode::OK, &view(services, &extended, &app))
+    json(StatusCode::OK, &view(services, &caller, &extended, &app))
 }
 
 #[derive(Serialize)]

@@ -85,6 +85,8 @@ pub(super) struct InstanceView<'a> {
     failure: Option<&'a FailureReason>,
     created_at: String,
     changed_at: String,
+    /// Whether it is nobody's, and waits for somebody.
+    waits: bool,
     tunnels: usize,
     ends: Option<EndView>,
     can_extend: bool,
@@ -155,6 +157,7 @@ impl<'a> InstanceView<'a> {
             failure: instance.failure.as_ref(),
             created_at: instance.created_at.rfc3339(),
             changed_at: instance.changed_at.rfc3339(),
+            waits: instance.owner.is_none(),
             tunnels,
             ends: next_end(services, instance, app, tunnels).map(Into::into),
             can_extend: runs && extension(services, app).is_some(),

@@ -6,6 +6,7 @@ mod hosts;
 mod load;
 mod origin;
 mod policies;
+mod pools;
 #[cfg(feature = "proxmox")]
 mod proxmox;
 mod proxy;
@@ -34,6 +35,7 @@ pub use error::{ConfigError, Place};
 pub use hosts::{HostConfig, HostKind};
 pub use load::Sources;
 pub use origin::Origin;
+pub use pools::Pools;
 #[cfg(feature = "proxmox")]
 pub use proxmox::ProxmoxSettings;
 pub use proxy::{AddressRange, RangeError};
@@ -101,6 +103,8 @@ pub struct Config {
     pub oidc: Vec<OidcConfig>,
     /// `[log]`.
     pub log: Log,
+    /// `[pools]`, and those of the applications.
+    pub pools: Pools,
     /// `[[catalogue.apps]]`.
     pub apps: Vec<App>,
 }
@@ -144,6 +148,7 @@ impl Config {
             #[cfg(feature = "proxmox")]
             raw.proxmox,
         )?;
+        let pools = pools::pools(&raw.pools, &raw.catalogue.apps)?;
         let apps = apps(raw.catalogue, policies::general(&raw.policies)?)?;
         hosts::check_labels(&apps, &hosts)?;
         let acme = acme::acme(&raw.tls, &raw.storage.path)?;
@@ -167,6 +172,7 @@ impl Config {
             #[cfg(feature = "oidc")]
             oidc: sign_on::oidc(raw.oidc)?,
             log: log(&raw.log)?,
+            pools,
             apps,
         })
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use daas_core::access::sign_on::ldap::LdapConfig;
 #[cfg(feature = "oidc")]
 use daas_core::access::sign_on::oidc::OidcConfig;
-use daas_core::model::{AppKind, Protocol};
+use daas_core::model::{AppKind, Pool, Protocol};
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "proxmox")]
@@ -35,6 +35,7 @@ pub(super) struct Raw {
     pub(super) ldap: LdapConfig,
     #[cfg(feature = "oidc")]
     pub(super) oidc: Vec<OidcConfig>,
+    pub(super) pools: Pools,
     pub(super) catalogue: Catalogue,
 }
 
@@ -236,6 +237,23 @@ impl Default for Log {
     }
 }
 
+/// `[pools]`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Pools {
+    pub(super) time_zone: String,
+    pub(super) ahead_minutes: u32,
+}
+
+impl Default for Pools {
+    fn default() -> Self {
+        Self {
+            time_zone: "UTC".to_owned(),
+            ahead_minutes: 10,
+        }
+    }
+}
+
 /// `[catalogue]`.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -261,6 +279,7 @@ impl Default for Catalogue {
             on_idle: None,
             on_lifetime: None,
             hosts: Vec::new(),
+            pool: Pool::default(),
         };
         let desktop = "A whole Linux desktop with a file manager and a terminal.";
         let editor = "A text editor, full screen.";
@@ -307,6 +326,8 @@ pub(super) struct App {
     pub(super) on_lifetime: Option<String>,
     #[serde(default)]
     pub(super) hosts: Vec<String>,
+    #[serde(default)]
+    pub(super) pool: Pool,
 }
 
 fn icon() -> String {

@@ -10,6 +10,7 @@ mod hosts;
 mod keyring;
 mod people;
 mod policies;
+mod pools;
 mod query;
 mod quotas;
 mod rows;
@@ -28,7 +29,7 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use scheduled_thread_pool::ScheduledThreadPool;
 
-use super::{Begun, Instances, Outcome, Store, Transition, Used};
+use super::{Begun, Instances, Outcome, Store, Transition, Used, Waiting};
 use crate::audit::NewEntry;
 use crate::blocking::Gate;
 use crate::error::{BoxError, Error, Result};
@@ -274,6 +275,42 @@ impl Instances for Sqlite {
         let keys = self.keys.clone();
         self.read("reading instances", move |db| {
             query::instances(db, &keys, owner)
+        })
+        .await
+    }
+
+    async fn add_waiting(&self, instance: Instance, most: u32, bounds: Bounds) -> Result<bool> {
+        let keys = self.keys.clone();
+        self.write("keeping an instance", move |db| {
+            pools::add(db, &keys, &instance, most, &bounds)
+        })
+        .await
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>> {
+        let keys = self.keys.clone();
+        self.read("reading instances", move |db| pools::waiting(db, &keys))
+            .await
+    }
+
+    async fn claim(
+        &self,
+        app: AppId,
+        owner: UserId,
+        general: Quota,
+        now: Timestamp,
+    ) -> Result<Option<Instance>> {
+        let keys = self.keys.clone();
+        self.write("giving an instance to somebody", move |db| {
+            pools::claim(db, &keys, app, owner, general, now)
+        })
+        .await
+    }
+
+    async fn discard(&self, id: InstanceId, now: Timestamp) -> Result<Option<Instance>> {
+        let keys = self.keys.clone();
+        self.write("keeping an intent", move |db| {
+            pools::discard(db, &keys, id, now)
         })
         .await
     }

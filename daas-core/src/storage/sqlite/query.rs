@@ -156,7 +156,7 @@ pub(super) fn instance(db: &Connection, keys: &Keyring, id: InstanceId) -> Answe
 }
 
 /// With its password as it is.
-fn opened(keys: &Keyring, mut instance: Instance) -> Answer<Instance> {
+pub(super) fn opened(keys: &Keyring, mut instance: Instance) -> Answer<Instance> {
     // That of a deleted one is gone.
     if !instance.password.expose().is_empty() {
         let purpose = purpose("instances", "password", instance.id);
@@ -215,7 +215,7 @@ pub(super) fn begin(
     instance(db, keys, id)
 }
 
-fn write_intent(
+pub(super) fn write_intent(
     db: &Transaction<'_>,
     id: InstanceId,
     intent: InstanceState,
