@@ -61,7 +61,7 @@ struct Feed {
 
 /// What a stream does next.
 enum Next {
-    PassOn(Event),
+    PassOn(Box<Event>),
     KeepAlive,
     End,
 }
@@ -85,7 +85,7 @@ impl Feed {
         let session = self.who.session.hash;
         tokio::select! {
             // Who missed some shows what may be wrong, and has to read all anew.
-            event = self.events.recv() => event.map_or(Next::End, Next::PassOn),
+            event = self.events.recv() => event.map_or(Next::End, |event| Next::PassOn(Box::new(event))),
             _ = ticks.tick() => Next::KeepAlive,
             () = logged_out(&mut self.log_outs, session) => Next::End,
             _ = self.stopping.wait_for(|stopping| *stopping) => Next::End,
