@@ -30,7 +30,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How often sessions are looked at that have something open.
 const WATCH_SESSIONS: Duration = Duration::from_millis(500);
 /// How often rows and hypervisor are compared, beside all events.
-const RECONCILE: Duration = Duration::from_secs(60);
+const RECONCILE: Duration = Duration::from_secs(15);
 /// Pause before the hypervisor is watched again.
 const WATCH_PAUSE: Duration = Duration::from_secs(5);
 /// Most event streams of one person.
