@@ -665,6 +665,33 @@ fn an_application_that_ends_is_started_again() {
     });
 }
 
+/// What a server asked for that was killed, and the engine made later than anybody looked.
+#[test]
+fn what_is_left_without_a_container_is_listed_and_removed() {
+    run(|engine| {
+        Box::pin(async move {
+            let id = InstanceId::random();
+            let labels = [
+                format!("daas.installation={}", engine.config.installation),
+                format!("daas.instance={id}"),
+            ];
+            for kind in ["network", "volume"] {
+                let name = engine.name(id);
+                docker(&[
+                    kind, "create", "--label", &labels[0], "--label", &labels[1], &name,
+                ]);
+                let listed = engine.docker.list().await.unwrap();
+                assert_eq!(listed.len(), 1, "{listed:?}");
+                assert_eq!((listed[0].id, listed[0].power), (id, PowerState::Absent));
+                let inspected = engine.docker.inspect(id).await;
+                assert!(matches!(inspected, Err(Error::NotFound { .. })));
+                engine.docker.remove(id).await.unwrap();
+                assert_eq!(engine.docker.list().await.unwrap(), []);
+            }
+        })
+    });
+}
+
 /// A socket in front of the engine's, whose connections can be cut.
 struct Proxy {
     path: PathBuf,

@@ -28,6 +28,7 @@ mod events;
 mod exec;
 mod fault;
 mod guard;
+mod left;
 mod names;
 mod network;
 mod output;
@@ -335,6 +336,7 @@ impl Docker {
         while let Some(observed) = looks.next().await {
             all.extend(observed?);
         }
+        self.add_what_is_left(&mut all).await?;
         Ok(all)
     }
 
