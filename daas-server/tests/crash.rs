@@ -13,6 +13,7 @@
     reason = "a failed test may panic, and has nobody else to serve"
 )]
 
+#[allow(dead_code, reason = "it is made for more tests")]
 #[path = "../../daas-core/tests/support/docker.rs"]
 mod docker;
 

@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::api::{Api, PASSWORD, Row};
-use crate::docker::{docker, is_ready, shell};
+use crate::docker::{is_ready, shell};
 use crate::engine::{Engine, Found, differences};
 
 /// Image of what is launched.

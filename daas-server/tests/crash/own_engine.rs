@@ -75,8 +75,8 @@ impl OwnEngine {
 
     /// Starts it, and waits until it answers.
     pub fn start_again(&mut self) -> Result<(), String> {
-        let log = File::options().append(true).create(true);
-        let log = log.open(self.path("log")).unwrap();
+        let log = self.path("log");
+        let log = File::options().append(true).create(true).open(log).unwrap();
         let child = Command::new("dockerd")
             .arg(format!("--host=unix://{}", self.socket().display()))
             .arg(format!("--data-root={}", self.path("data").display()))
