@@ -12,6 +12,9 @@ use crate::storage::Outcome;
 
 /// Pauses between tries: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+/// How long is tried what a hypervisor fails at. It may be about to end, or just have begun, and
+/// not have cleaned up yet: Docker answers 500 then.
+const FAILING: Duration = Duration::from_secs(15);
 /// How long what nobody waits for is tried before it is left to the next reconciliation.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -68,10 +71,11 @@ impl Lifecycle {
         let Some(action) = instance.state.pending() else {
             return;
         };
-        let deadline = Instant::now() + self.patience(action);
+        let began = Instant::now();
+        let deadline = began + self.patience(action);
         let mut pause = PAUSES.0;
         loop {
-            let error = match self.try_once(&mut instance, action).await {
+            let error = match self.try_once(&mut instance, action, began).await {
                 Tried::Known(outcome) => return self.finish(&instance, outcome).await,
                 Tried::Superseded => return,
                 Tried::Unknown(error) => error,
@@ -101,7 +105,7 @@ impl Lifecycle {
         }
     }
 
-    async fn try_once(&self, instance: &mut Instance, action: Action) -> Tried {
+    async fn try_once(&self, instance: &mut Instance, action: Action, began: Instant) -> Tried {
         match self.is_wanted(instance).await {
             Ok(true) => {}
             Ok(false) => return Tried::Superseded,
@@ -123,6 +127,9 @@ impl Lifecycle {
             Ok(outcome) => Tried::Known(outcome),
             Err(Stop::Superseded) => Tried::Superseded,
             Err(Stop::Failed(error @ Error::Unavailable { .. })) => Tried::Unknown(error),
+            Err(Stop::Failed(error @ Error::Backend { .. })) if began.elapsed() < FAILING => {
+                Tried::Unknown(error)
+            }
             Err(stop) => {
                 self.leave_stopped(instance, action).await;
                 Tried::Known(failed(action, words(instance, action, &stop)))
