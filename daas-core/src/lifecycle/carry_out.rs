@@ -42,6 +42,38 @@ enum Tried {
     Superseded,
 }
 
+/// How long something is tried.
+struct Patience {
+    deadline: Instant,
+    pause: Duration,
+    /// Since when the hypervisor answers that it fails.
+    failing: Option<Instant>,
+}
+
+impl Patience {
+    fn new(within: Duration) -> Self {
+        Self {
+            deadline: Instant::now() + within,
+            pause: PAUSES.0,
+            failing: None,
+        }
+    }
+
+    /// How long to wait before the next try; nothing where there is to be none.
+    fn next(&mut self, error: &Error) -> Option<Duration> {
+        let (now, pause) = (Instant::now(), self.pause);
+        self.pause = PAUSES.1.min(pause * 2);
+        self.failing = match error {
+            Error::Backend { .. } => Some(self.failing.unwrap_or(now)),
+            // It comes and goes, so it need not fail once it is back.
+            _ => None,
+        };
+        let is_over = now + pause >= self.deadline
+            || self.failing.is_some_and(|since| now - since >= FAILING);
+        (!is_over).then_some(pause)
+    }
+}
+
 impl Lifecycle {
     pub(super) fn carry_out_later(&self, instance: Instance) {
         let lifecycle = self.clone();
@@ -71,21 +103,18 @@ impl Lifecycle {
         let Some(action) = instance.state.pending() else {
             return;
         };
-        let began = Instant::now();
-        let deadline = began + self.patience(action);
-        let mut pause = PAUSES.0;
+        let mut patience = Patience::new(self.patience(action));
         loop {
-            let error = match self.try_once(&mut instance, action, began).await {
+            let error = match self.try_once(&mut instance, action).await {
                 Tried::Known(outcome) => return self.finish(&instance, outcome).await,
                 Tried::Superseded => return,
                 Tried::Unknown(error) => error,
             };
-            if Instant::now() + pause >= deadline {
+            let Some(pause) = patience.next(&error) else {
                 return self.give_up(&instance, action, &error).await;
-            }
+            };
             tracing::debug!(instance = %instance.id, %action, error = chain(&error), "trying again");
             sleep(pause).await;
-            pause = PAUSES.1.min(pause * 2);
         }
     }
 
@@ -96,16 +125,21 @@ impl Lifecycle {
         }
     }
 
-    /// Somebody waits for a desktop that is to start, and is told. All else stays wanted.
+    /// Somebody waits for a desktop that is to start, and is told, as they are of what the
+    /// hypervisor fails at. All else stays wanted.
     async fn give_up(&self, instance: &Instance, action: Action, error: &Error) {
         tracing::warn!(instance = %instance.id, %action, error = chain(error), "given up for now");
-        if matches!(action, Action::Start | Action::Resume) {
+        let fails = matches!(error, Error::Backend { .. });
+        if fails {
+            self.leave_stopped(instance, action).await;
+        }
+        if fails || matches!(action, Action::Start | Action::Resume) {
             self.finish(instance, failed(action, plain_words(action, error)))
                 .await;
         }
     }
 
-    async fn try_once(&self, instance: &mut Instance, action: Action, began: Instant) -> Tried {
+    async fn try_once(&self, instance: &mut Instance, action: Action) -> Tried {
         match self.is_wanted(instance).await {
             Ok(true) => {}
             Ok(false) => return Tried::Superseded,
@@ -126,8 +160,7 @@ impl Lifecycle {
         match self.perform(instance, action).await {
             Ok(outcome) => Tried::Known(outcome),
             Err(Stop::Superseded) => Tried::Superseded,
-            Err(Stop::Failed(error @ Error::Unavailable { .. })) => Tried::Unknown(error),
-            Err(Stop::Failed(error @ Error::Backend { .. })) if began.elapsed() < FAILING => {
+            Err(Stop::Failed(error @ (Error::Unavailable { .. } | Error::Backend { .. }))) => {
                 Tried::Unknown(error)
             }
             Err(stop) => {

@@ -142,6 +142,10 @@ impl Drop for OwnEngine {
             self.end(Signal::TERM);
         }
         let folder = self.folder.path().display().to_string();
+        // What the engine itself does not know of any more, as it was killed.
+        let script = "for shim in $(pgrep -f -- \"-address $1/exec/\"); do
+                          pgrep -P \"$shim\" | xargs -r kill -9; kill -9 \"$shim\"; done";
+        drop(shell(script, &[&folder]));
         let script = "grep -o \" $1/[^ ]*\" /proc/self/mounts | sort -r | xargs -r umount";
         drop(shell(script, &[&folder]));
     }

@@ -255,9 +255,25 @@ impl Docker {
                 self.reattach(id).await?;
                 Ok(self.container(id).start().await?)
             }
+            Err(fault) if fault.status() == Some(500) => {
+                self.clear_wedged(id).await?;
+                Err(fault)
+            }
             Err(fault) => Err(fault),
             Ok(()) => self.connect_gateways(&self.names.instance(id)).await,
         }
+    }
+
+    /// Removes a container that the engine fails to start for the first time. An engine that
+    /// was killed while it started one fails at that for ever ("task … already exists"), but
+    /// not at another one in its place; and nobody has left anything in it.
+    async fn clear_wedged(&self, id: InstanceId) -> Result<(), Fault> {
+        let container = self.own_container(id).await?;
+        if container.state.status == Status::Created {
+            tracing::warn!(instance = %id, "removing a container that does not start");
+            self.remove_container(&container.id).await?;
+        }
+        Ok(())
     }
 
     async fn remove_all(&self, id: InstanceId) -> Result<(), Fault> {
