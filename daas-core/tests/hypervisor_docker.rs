@@ -665,6 +665,28 @@ fn an_application_that_ends_is_started_again() {
     });
 }
 
+/// A server that was killed may have asked for what the next one asks for.
+#[test]
+fn two_that_know_nothing_of_each_other_make_one() {
+    run(|engine| {
+        Box::pin(async move {
+            let other = Docker::new(engine.config.clone());
+            for _ in 0..5 {
+                let id = InstanceId::random();
+                let spec = spec(&*engine, id);
+                let (one, another) = tokio::join!(engine.docker.create(&spec), other.create(&spec));
+                one.unwrap();
+                another.unwrap();
+                let network = format!("name={}", engine.name(id));
+                let networks = docker(&["network", "ls", "-q", "--filter", &network]);
+                assert_eq!(networks.lines().count(), 1, "{networks}");
+                engine.docker.start(id).await.unwrap();
+                engine.docker.remove(id).await.unwrap();
+            }
+        })
+    });
+}
+
 /// What a server asked for that was killed, and the engine made later than anybody looked.
 #[test]
 fn what_is_left_without_a_container_is_listed_and_removed() {
