@@ -11,7 +11,7 @@ use daas_core::gateway::Gateway;
 use daas_core::hypervisor::Hypervisor;
 use daas_core::lifecycle::Lifecycle;
 use daas_core::model::{Timestamp, UserId};
-use daas_core::storage::Store;
+use daas_core::storage::{Begun, Store};
 use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -31,6 +31,12 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60);
 const WATCH_SESSIONS: Duration = Duration::from_millis(500);
 /// How often rows and hypervisor are compared, beside all events.
 const RECONCILE: Duration = Duration::from_secs(15);
+/// How often it is noted who looks at what, and what is due by policies is begun. Shorter than
+/// the time that any of them leaves, by far: nobody's looking goes unnoticed.
+const POLICIES: Duration = Duration::from_secs(15);
+/// Ticks of that after a start in which nothing is begun: the page waits up to 36 seconds between
+/// two tries to come back.
+const RETURN: usize = 3;
 /// Pause before the hypervisor is watched again.
 const WATCH_PAUSE: Duration = Duration::from_secs(5);
 /// Most event streams of one person.
@@ -55,6 +61,8 @@ pub struct Settings {
     pub apps: HashSet<String>,
     /// A session that is not used ends after this.
     pub session_idle: Duration,
+    /// For how long an end that comes by itself can be put off at a time; zero is never.
+    pub extend: Duration,
 }
 
 impl Settings {
@@ -70,6 +78,7 @@ impl Settings {
             public_metrics: config.server.public_metrics,
             apps: config.apps.iter().map(|app| app.slug.clone()).collect(),
             session_idle: config.access.session_idle,
+            extend: config.extend,
         }
     }
 
@@ -201,6 +210,7 @@ impl Services {
         self.spawn(Self::note_steps);
         self.spawn(Self::keep_house);
         self.spawn(Self::watch_sessions);
+        self.spawn(Self::keep_policies);
         self.spawn(Self::reconcile);
         self.spawn(Self::watch);
     }
@@ -255,6 +265,59 @@ impl Services {
             }
             Err(error) => tracing::warn!(error = chain(&error), "quotas of hours were not kept"),
         }
+    }
+
+    /// After a start, pages come back first: what they look at is not to end before they do.
+    async fn keep_policies(self: Arc<Self>) {
+        let mut ticks = interval(POLICIES);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for _ in 0..RETURN {
+            ticks.tick().await;
+            self.note_use_or_say(Timestamp::now()).await;
+        }
+        loop {
+            ticks.tick().await;
+            self.carry_out_policies(Timestamp::now()).await;
+        }
+    }
+
+    /// Writes who looks at what, begins what is due by policies, and tells who looks at it.
+    pub async fn carry_out_policies(&self, now: Timestamp) {
+        // Else somebody may look at what seems to be due.
+        if !self.note_use_or_say(now).await {
+            return;
+        }
+        match self.lifecycle.begin_due(now).await {
+            Ok(begun) => {
+                for Begun { instance, due } in begun {
+                    let (id, why) = (instance.id, due.reason());
+                    tracing::info!(instance = %id, why, "{} by policy", due.policy.action.done());
+                    self.tunnels.end_due(id, due.why);
+                }
+            }
+            Err(error) => tracing::warn!(error = chain(&error), "policies were not kept"),
+        }
+    }
+
+    async fn note_use_or_say(&self, now: Timestamp) -> bool {
+        let noted = self.note_use(now).await;
+        if let Err(error) = &noted {
+            tracing::warn!(error = chain(error), "who looks at what was not written");
+        }
+        noted.is_ok()
+    }
+
+    /// Writes who looks at what, and when there was input.
+    async fn note_use(&self, now: Timestamp) -> daas_core::Result<()> {
+        let used = self.tunnels.registry().take_used(now);
+        if used.is_empty() {
+            return Ok(());
+        }
+        let noted = self.store.note_use(used.clone()).await;
+        if noted.is_err() {
+            self.tunnels.registry().give_back(used);
+        }
+        noted
     }
 
     /// A session with an open desktop is in use; one that has ended takes its desktops along.
@@ -330,6 +393,7 @@ impl Services {
     pub(crate) async fn stop(&self) {
         self.stopping.send_replace(true);
         self.tunnels.stop().await;
+        self.note_use_or_say(Timestamp::now()).await;
     }
 
     /// Counts an event stream of somebody; nothing where there are too many.

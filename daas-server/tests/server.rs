@@ -19,6 +19,8 @@ mod check;
 mod connections;
 #[path = "server/doors.rs"]
 mod doors;
+#[path = "server/endings.rs"]
+mod endings;
 #[path = "server/errors.rs"]
 mod errors;
 #[path = "server/headers.rs"]

@@ -118,7 +118,7 @@ pub trait Hypervisor: Send + Sync + 'static {
     async fn start(&self, id: InstanceId) -> Result<()>;
     /// Stops it; kills it after the time given.
     async fn stop(&self, id: InstanceId, within: Duration) -> Result<()>;
-    /// Freezes it.
+    /// Freezes it; `Unsupported` where this cannot be.
     async fn suspend(&self, id: InstanceId) -> Result<()>;
     /// Thaws it.
     async fn resume(&self, id: InstanceId) -> Result<()>;

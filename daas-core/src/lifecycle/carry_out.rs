@@ -7,7 +7,9 @@ use tokio::time::{Instant, sleep};
 use super::{Lifecycle, POLL, Step};
 use crate::error::{Error, Result, chain};
 use crate::hypervisor::{PowerState, Spec};
-use crate::model::{Action, App, Endpoint, FailureReason, Instance, InstanceState, Timestamp};
+use crate::model::{
+    Action, App, Ending, Endpoint, FailureReason, Instance, InstanceState, Timestamp,
+};
 use crate::storage::Outcome;
 
 /// Pauses between tries: the first, and the longest.
@@ -99,19 +101,26 @@ impl Lifecycle {
     /// Does what an intent says, again and again where nothing is known of a try. One at a
     /// time for each instance: a stop waits until a start has seen that it is no longer
     /// wanted.
-    async fn carry_out(&self, mut instance: Instance) {
-        let Some(action) = instance.state.pending() else {
-            return;
-        };
+    async fn carry_out(&self, instance: Instance) {
+        let mut next = Some(instance);
+        while let Some(instance) = next {
+            next = self.carry_out_one(instance).await;
+        }
+    }
+
+    /// Answers the row if something else is to be done instead.
+    async fn carry_out_one(&self, mut instance: Instance) -> Option<Instance> {
+        let action = instance.state.pending()?;
         let mut patience = Patience::new(self.patience(action));
         loop {
             let error = match self.try_once(&mut instance, action).await {
                 Tried::Known(outcome) => return self.finish(&instance, outcome).await,
-                Tried::Superseded => return,
+                Tried::Superseded => return None,
                 Tried::Unknown(error) => error,
             };
             let Some(pause) = patience.next(&error) else {
-                return self.give_up(&instance, action, &error).await;
+                self.give_up(&instance, action, &error).await;
+                return None;
             };
             tracing::debug!(instance = %instance.id, %action, error = chain(&error), "trying again");
             sleep(pause).await;
@@ -134,8 +143,8 @@ impl Lifecycle {
             self.leave_stopped(instance, action).await;
         }
         if fails || matches!(action, Action::Start | Action::Resume) {
-            self.finish(instance, failed(action, plain_words(action, error)))
-                .await;
+            let outcome = failed(action, plain_words(action, error));
+            drop(self.finish(instance, outcome).await);
         }
     }
 
@@ -163,6 +172,9 @@ impl Lifecycle {
             Err(Stop::Failed(error @ (Error::Unavailable { .. } | Error::Backend { .. }))) => {
                 Tried::Unknown(error)
             }
+            Err(Stop::Failed(error @ Error::Unsupported { .. })) if by_itself(instance, action) => {
+                Tried::Known(stopped_instead(instance, &error))
+            }
             Err(stop) => {
                 self.leave_stopped(instance, action).await;
                 Tried::Known(failed(action, words(instance, action, &stop)))
@@ -179,7 +191,8 @@ impl Lifecycle {
         }
     }
 
-    pub(super) async fn finish(&self, instance: &Instance, outcome: Outcome) {
+    /// Writes an outcome, and answers the row if something is to be done by it.
+    async fn finish(&self, instance: &Instance, outcome: Outcome) -> Option<Instance> {
         let now = Timestamp::now();
         let store = &self.shared.store;
         let finished = store.finish(instance.id, instance.revision, outcome, now);
@@ -187,12 +200,14 @@ impl Lifecycle {
             Ok(instance) => {
                 let ready = instance.state == InstanceState::Running;
                 self.publish(&instance, ready.then_some(Step::Ready));
+                Some(instance).filter(|row| row.state.pending().is_some())
             }
             // Something else was wanted meanwhile, and carries on from here.
-            Err(Error::Conflict { .. }) => {}
+            Err(Error::Conflict { .. }) => None,
             // The intent stays written: the next reconciliation takes it up.
             Err(error) => {
                 tracing::error!(instance = %instance.id, error = chain(&error), "outcome not kept");
+                None
             }
         }
     }
@@ -328,6 +343,24 @@ fn spec(instance: &Instance, app: &App) -> Spec {
         width: SCREEN.0,
         height: SCREEN.1,
     }
+}
+
+/// Whether nobody asked for it to be frozen, but a policy: only then a row says why it is.
+fn by_itself(instance: &Instance, action: Action) -> bool {
+    action == Action::Suspend && instance.failure.is_some()
+}
+
+/// Freezing was to spare something, and going on would not. So it is stopped, and says why.
+fn stopped_instead(instance: &Instance, error: &Error) -> Outcome {
+    let cause = chain(error);
+    tracing::warn!(instance = %instance.id, error = cause, "stopped instead of suspended");
+    let why = instance.failure.as_ref().map_or("", |why| &why.text);
+    let (was, is) = (Ending::Suspend.done(), Ending::Stop.done());
+    let why = why.replacen(was, is, 1);
+    Outcome::Instead(FailureReason {
+        action: Action::Stop,
+        text: format!("{why} Desktops of this kind cannot be {was}."),
+    })
 }
 
 fn failed(action: Action, text: String) -> Outcome {

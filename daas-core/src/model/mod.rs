@@ -5,6 +5,7 @@ mod host;
 mod id;
 mod instance;
 mod permission;
+mod policy;
 mod quota;
 mod time;
 mod user;
@@ -14,6 +15,7 @@ pub use host::{HostName, HostNameError};
 pub use id::{AppId, GroupId, InstanceId, ParseIdError, SessionId, TokenId, UserId};
 pub use instance::{Action, Endpoint, FailureReason, Instance, InstanceState, NotAllowed};
 pub use permission::{Effect, Permission, Rights, Rule, Scope};
+pub use policy::{Due, Ending, Policies, Policy, PolicyError, Why};
 pub use quota::{Allowance, Exceeded, Quota, Usage};
 pub use time::ParseTimeError;
 pub use user::{

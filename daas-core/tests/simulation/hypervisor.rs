@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::life::Life;
-use crate::world::{Desktop, Inner, Power};
+use crate::world::{Desktop, Happening, Inner, Power};
 
 pub struct Engine {
     pub life: Arc<Life>,
@@ -27,6 +27,12 @@ fn unreachable() -> Error {
     }
 }
 
+/// The slug of the application whose desktops cannot be frozen.
+pub const RIGID: &str = "rigid";
+const UNSUPPORTED: Error = Error::Unsupported {
+    backend: "the engine",
+    operation: "freezing it",
+};
 const GONE: Error = Error::NotFound { what: "instance" };
 
 fn observed(id: InstanceId, desktop: &Desktop) -> Observed {
@@ -86,11 +92,13 @@ impl Hypervisor for Engine {
 
     async fn create(&self, spec: &Spec) -> Result<()> {
         let id = spec.id;
+        let is_rigid = spec.name == RIGID;
         self.change(id, "create", |inner| {
             let endpoint = inner.new_endpoint();
             inner.desktops.entry(id).or_insert(Desktop {
                 power: Power::Stopped,
                 endpoint,
+                is_rigid,
             });
             Ok(())
         })
@@ -109,10 +117,8 @@ impl Hypervisor for Engine {
             match desktop.power {
                 Power::Stopped => {
                     let ready_at = Timestamp::now().plus_ms(boot as i64);
-                    *desktop = Desktop {
-                        power: Power::Runs { ready_at },
-                        endpoint,
-                    };
+                    desktop.power = Power::Runs { ready_at };
+                    desktop.endpoint = endpoint;
                 }
                 Power::Runs { .. } => {}
                 Power::Frozen { .. } => {
@@ -136,6 +142,10 @@ impl Hypervisor for Engine {
     async fn suspend(&self, id: InstanceId) -> Result<()> {
         self.change(id, "suspend", |inner| {
             let desktop = inner.desktops.get_mut(&id).ok_or(GONE)?;
+            if desktop.is_rigid {
+                self.life.world.count(Happening::StopInstead);
+                return Err(UNSUPPORTED);
+            }
             match desktop.power {
                 Power::Runs { ready_at } => desktop.power = Power::Frozen { ready_at },
                 Power::Frozen { .. } => {}

@@ -110,8 +110,7 @@ impl Feed {
     async fn text(&self, event: &Event) -> Option<String> {
         let instance = &event.instance;
         let app = self.services.store.app(instance.app).await.ok()?;
-        let tunnels = self.services.tunnels.count(instance.id);
-        let view = InstanceView::new(instance, &app, event.step, tunnels);
+        let view = InstanceView::new(&self.services, instance, &app, event.step);
         // JSON has no line ends outside of texts, and escapes them there.
         let data = serde_json::to_string(&view).ok()?;
         Some(format!("event: instance\ndata: {data}\n\n"))

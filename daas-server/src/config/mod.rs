@@ -4,6 +4,7 @@ mod acme;
 mod error;
 mod load;
 mod origin;
+mod policies;
 mod proxy;
 mod raw;
 #[cfg(any(feature = "ldap", feature = "oidc"))]
@@ -23,7 +24,7 @@ use daas_core::access::sign_on::ldap::LdapConfig;
 use daas_core::access::sign_on::oidc::OidcConfig;
 use daas_core::hypervisor::docker::{self, Home, Network};
 use daas_core::lifecycle::LifecycleConfig;
-use daas_core::model::{App, AppId, Quota, Resources, Timestamp};
+use daas_core::model::{App, AppId, Policies, Quota, Resources, Timestamp};
 
 pub use acme::Acme;
 pub use error::{ConfigError, Place};
@@ -82,6 +83,8 @@ pub struct Config {
     pub access: AccessConfig,
     /// `[limits]` of requests.
     pub rates: Rates,
+    /// For how long an end that comes by itself can be put off at a time; zero is never.
+    pub extend: Duration,
     /// `[ldap]`; nothing where no directory is asked.
     #[cfg(feature = "ldap")]
     pub ldap: Option<LdapConfig>,
@@ -130,6 +133,7 @@ impl Config {
             lifecycle: lifecycle(limits)?,
             access: access(limits)?,
             rates: web::rates(limits)?,
+            extend: policies::extend(limits)?,
             server: web::server(raw.server, tls.is_some() || acme.is_some())?,
             tls,
             acme,
@@ -143,7 +147,7 @@ impl Config {
             #[cfg(feature = "oidc")]
             oidc: sign_on::oidc(raw.oidc)?,
             log: log(&raw.log)?,
-            apps: apps(raw.catalogue)?,
+            apps: apps(raw.catalogue, policies::general(&raw.policies)?)?,
         })
     }
 }
@@ -314,7 +318,7 @@ fn is_slug(text: &str) -> bool {
     (1..=63).contains(&text.len()) && text.bytes().all(fit) && !text.starts_with('-')
 }
 
-fn apps(raw: raw::Catalogue) -> Result<Vec<App>, ConfigError> {
+fn apps(raw: raw::Catalogue, general: Policies) -> Result<Vec<App>, ConfigError> {
     let mut slugs = HashSet::new();
     for app in &raw.apps {
         if !slugs.insert(app.slug.clone()) {
@@ -322,10 +326,10 @@ fn apps(raw: raw::Catalogue) -> Result<Vec<App>, ConfigError> {
             return Err(ConfigError::key("catalogue.apps", text));
         }
     }
-    raw.apps.into_iter().map(app).collect()
+    raw.apps.into_iter().map(|raw| app(raw, general)).collect()
 }
 
-fn app(raw: raw::App) -> Result<App, ConfigError> {
+fn app(raw: raw::App, general: Policies) -> Result<App, ConfigError> {
     let key = "catalogue.apps";
     let wrong = |text: &str| Err(ConfigError::key(key, format!("`{}`: {text}", raw.slug)));
     if !is_slug(&raw.slug) {
@@ -337,6 +341,7 @@ fn app(raw: raw::App) -> Result<App, ConfigError> {
     if raw.cpu_millis < 10 || raw.memory_mib < 16 {
         return wrong("needs cpu_millis of 10 and memory_mib of 16 at least");
     }
+    let policies = policies::of_app(&raw, general)?;
     Ok(App {
         id: AppId::random(),
         slug: raw.slug,
@@ -352,6 +357,7 @@ fn app(raw: raw::App) -> Result<App, ConfigError> {
             memory_mib: raw.memory_mib,
             disk_mib: raw.disk_mib,
         },
+        policies,
         created_at: Timestamp::now(),
     })
 }

@@ -26,6 +26,8 @@ pub struct Fake {
     pub panics: AtomicBool,
     /// Whether desktops that start do not answer yet.
     pub slow: AtomicBool,
+    /// Whether desktops cannot be frozen.
+    pub rigid: AtomicBool,
 }
 
 const NOT_FOUND: Error = Error::NotFound { what: "instance" };
@@ -123,6 +125,12 @@ impl Hypervisor for Fake {
     }
 
     async fn suspend(&self, id: InstanceId) -> Result<()> {
+        if self.rigid.load(SeqCst) {
+            return Err(Error::Unsupported {
+                backend: "the fake",
+                operation: "freezing desktops",
+            });
+        }
         self.change(id, &[PowerState::Running], PowerState::Suspended)
     }
 

@@ -56,7 +56,8 @@ pub struct Server {
     pub access: Access,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<std::io::Result<()>>,
-    _folder: tempfile::TempDir,
+    /// Of the database.
+    pub folder: Arc<tempfile::TempDir>,
 }
 
 pub struct Options {
@@ -80,6 +81,7 @@ impl Default for Options {
                 loopback: true,
                 apps: apps.into(),
                 session_idle: Duration::from_secs(60),
+                extend: Duration::from_secs(60 * 60),
                 ..Settings::default()
             },
             limits: Limits::default(),
@@ -124,7 +126,7 @@ impl Server {
     /// Users `alice` and `bob`, `operator` and `admin`; applications `desktop`, whose image is there,
     /// `editor`, whose image is not, and `retired`, which the configuration has no more.
     pub async fn start_with(options: Options) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         let store: Arc<dyn Store> = Arc::new(open(folder.path()).await);
         let passwords = Passwords::new().unwrap();
         for name in ["alice", "bob"] {
@@ -184,7 +186,7 @@ impl Server {
             access,
             stop: Some(stop),
             task: tokio::spawn(serve),
-            _folder: folder,
+            folder,
         }
     }
 
