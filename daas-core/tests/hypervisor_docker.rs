@@ -687,6 +687,37 @@ fn two_that_know_nothing_of_each_other_make_one() {
     });
 }
 
+/// The engine lets two networks have one name, where they were asked for at the same time.
+#[test]
+fn a_second_network_of_the_same_name_is_got_over() {
+    run(|engine| {
+        Box::pin(async move {
+            let id = InstanceId::random();
+            let (name, spec) = (engine.name(id), spec(&*engine, id));
+            engine.docker.create(&spec).await.unwrap();
+            let labels = format!(
+                "{{\"daas.installation\": \"{}\", \"daas.instance\": \"{id}\"}}",
+                engine.config.installation
+            );
+            let body = format!(
+                "{{\"Name\": \"{name}\", \"Labels\": {labels}, \"IPAM\": {{\"Config\": \
+                 [{{\"Subnet\": \"10.213.255.0/28\"}}]}}}}"
+            );
+            // Newer engines refuse, which is as well.
+            let script = "curl -s --unix-socket /var/run/docker.sock -d \"$1\" \
+                          -H 'content-type: application/json' http://docker/networks/create";
+            shell(script, &[&body]);
+            if engine.docker.start(id).await.is_err() {
+                engine.docker.create(&spec).await.unwrap();
+                engine.docker.start(id).await.unwrap();
+            }
+            let network = format!("name={name}");
+            let networks = docker(&["network", "ls", "-q", "--filter", &network]);
+            assert_eq!(networks.lines().count(), 1, "{networks}");
+        })
+    });
+}
+
 /// What a server asked for that was killed, and the engine made later than anybody looked.
 #[test]
 fn what_is_left_without_a_container_is_listed_and_removed() {

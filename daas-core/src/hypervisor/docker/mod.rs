@@ -255,7 +255,7 @@ impl Docker {
                 self.reattach(id).await?;
                 Ok(self.container(id).start().await?)
             }
-            Err(fault) if fault.status() == Some(500) => {
+            Err(fault) if matches!(fault.status(), Some(400 | 500)) => {
                 self.clear_wedged(id).await?;
                 Err(fault)
             }
@@ -264,9 +264,10 @@ impl Docker {
         }
     }
 
-    /// Removes a container that the engine fails to start for the first time. An engine that
-    /// was killed while it started one fails at that for ever ("task … already exists"), but
-    /// not at another one in its place; and nobody has left anything in it.
+    /// Removes a container that the engine fails to start for the first time, so that the next
+    /// try makes another one; nobody has left anything in it. An engine that was killed while it
+    /// started one fails at that for ever ("task … already exists"), as it does where there are
+    /// two networks of its name.
     async fn clear_wedged(&self, id: InstanceId) -> Result<(), Fault> {
         let container = self.own_container(id).await?;
         if container.state.status == Status::Created {
