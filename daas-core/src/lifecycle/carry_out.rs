@@ -14,6 +14,9 @@ use crate::storage::Outcome;
 
 /// Pauses between tries: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+/// How long is tried what a hypervisor fails at. It may be about to end, or just have begun, and
+/// not have cleaned up yet: Docker answers 500 then.
+const FAILING: Duration = Duration::from_secs(15);
 /// How long what nobody waits for is tried before it is left to the next reconciliation.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -39,6 +42,38 @@ enum Tried {
     Unknown(Error),
     /// Nothing is left to do.
     Superseded,
+}
+
+/// How long something is tried.
+struct Patience {
+    deadline: Instant,
+    pause: Duration,
+    /// Since when the hypervisor answers that it fails.
+    failing: Option<Instant>,
+}
+
+impl Patience {
+    fn new(within: Duration) -> Self {
+        Self {
+            deadline: Instant::now() + within,
+            pause: PAUSES.0,
+            failing: None,
+        }
+    }
+
+    /// How long to wait before the next try; nothing where there is to be none.
+    fn next(&mut self, error: &Error) -> Option<Duration> {
+        let (now, pause) = (Instant::now(), self.pause);
+        self.pause = PAUSES.1.min(pause * 2);
+        self.failing = match error {
+            Error::Backend { .. } => Some(self.failing.unwrap_or(now)),
+            // It comes and goes, so it need not fail once it is back.
+            _ => None,
+        };
+        let is_over = now + pause >= self.deadline
+            || self.failing.is_some_and(|since| now - since >= FAILING);
+        (!is_over).then_some(pause)
+    }
 }
 
 impl Lifecycle {
@@ -76,21 +111,19 @@ impl Lifecycle {
     /// Answers the row if something else is to be done instead.
     async fn carry_out_one(&self, mut instance: Instance) -> Option<Instance> {
         let action = instance.state.pending()?;
-        let deadline = Instant::now() + self.patience(action);
-        let mut pause = PAUSES.0;
+        let mut patience = Patience::new(self.patience(action));
         loop {
             let error = match self.try_once(&mut instance, action).await {
                 Tried::Known(outcome) => return self.finish(&instance, outcome).await,
                 Tried::Superseded => return None,
                 Tried::Unknown(error) => error,
             };
-            if Instant::now() + pause >= deadline {
+            let Some(pause) = patience.next(&error) else {
                 self.give_up(&instance, action, &error).await;
                 return None;
-            }
+            };
             tracing::debug!(instance = %instance.id, %action, error = chain(&error), "trying again");
             sleep(pause).await;
-            pause = PAUSES.1.min(pause * 2);
         }
     }
 
@@ -101,10 +134,15 @@ impl Lifecycle {
         }
     }
 
-    /// Somebody waits for a desktop that is to start, and is told. All else stays wanted.
+    /// Somebody waits for a desktop that is to start, and is told, as they are of what the
+    /// hypervisor fails at. All else stays wanted.
     async fn give_up(&self, instance: &Instance, action: Action, error: &Error) {
         tracing::warn!(instance = %instance.id, %action, error = chain(error), "given up for now");
-        if matches!(action, Action::Start | Action::Resume) {
+        let fails = matches!(error, Error::Backend { .. });
+        if fails {
+            self.leave_stopped(instance, action).await;
+        }
+        if fails || matches!(action, Action::Start | Action::Resume) {
             let outcome = failed(action, plain_words(action, error));
             drop(self.finish(instance, outcome).await);
         }
@@ -126,7 +164,9 @@ impl Lifecycle {
         match self.perform(instance, action).await {
             Ok(outcome) => Tried::Known(outcome),
             Err(Stop::Superseded) => Tried::Superseded,
-            Err(Stop::Failed(error @ Error::Unavailable { .. })) => Tried::Unknown(error),
+            Err(Stop::Failed(error @ (Error::Unavailable { .. } | Error::Backend { .. }))) => {
+                Tried::Unknown(error)
+            }
             Err(Stop::Failed(error @ Error::Unsupported { .. })) if by_itself(instance, action) => {
                 Tried::Known(stopped_instead(instance, &error))
             }

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use daas_core::Secret;
+use daas_core::fleet::Fleet;
 use daas_core::hypervisor::{Hypervisor as _, Spec};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{
