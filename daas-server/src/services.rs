@@ -55,6 +55,8 @@ pub struct Settings {
     pub apps: HashSet<String>,
     /// A session that is not used ends after this.
     pub session_idle: Duration,
+    /// For how long an end that comes by itself can be put off at a time; zero is never.
+    pub extend: Duration,
     /// Desktops that are kept ready.
     pub pools: Pools,
 }
@@ -72,6 +74,7 @@ impl Settings {
             public_metrics: config.server.public_metrics,
             apps: config.apps.iter().map(|app| app.slug.clone()).collect(),
             session_idle: config.access.session_idle,
+            extend: config.extend,
             pools: config.pools.clone(),
         }
     }
@@ -200,6 +203,7 @@ impl Services {
         self.spawn(Self::note_steps);
         self.spawn(Self::keep_house);
         self.spawn(Self::watch_sessions);
+        self.spawn(Self::keep_policies);
         self.spawn(Self::keep_fresh);
         self.spawn(Self::reconcile);
         self.spawn(Self::watch);
@@ -354,6 +358,7 @@ impl Services {
     pub(crate) async fn stop(&self) {
         self.stopping.send_replace(true);
         self.tunnels.stop().await;
+        self.note_use_or_say(Timestamp::now()).await;
     }
 
     /// Counts an event stream of somebody; nothing where there are too many.

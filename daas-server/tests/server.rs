@@ -21,6 +21,8 @@ mod connections;
 mod details;
 #[path = "server/doors.rs"]
 mod doors;
+#[path = "server/endings.rs"]
+mod endings;
 #[path = "server/errors.rs"]
 mod errors;
 #[path = "server/headers.rs"]

@@ -18,12 +18,13 @@ use std::time::Duration;
 use tokio::sync::{Notify, broadcast};
 
 use crate::access::Token;
+use crate::audit::NewEntry;
 use crate::error::{Error, Result};
 use crate::fleet::Fleet;
 use crate::hypervisor::Hypervisor;
 use crate::model::{Action, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
 use crate::secret::Secret;
-use crate::storage::Instances;
+use crate::storage::{Begun, Instances};
 
 use lock::Locks;
 use pools::Pauses;
@@ -218,6 +219,35 @@ impl Lifecycle {
             self.carry_out_later(instance.clone());
         }
         Ok(stopped)
+    }
+
+    /// Begins what the policies of applications want by now, and answers what that was. Who
+    /// looks at what has to be known to the storage before.
+    ///
+    /// # Errors
+    /// Where the storage does not answer; then it has to be done again.
+    pub async fn begin_due(&self, now: Timestamp) -> Result<Vec<Begun>> {
+        let begun = self.shared.store.begin_due(now).await?;
+        for Begun { instance, .. } in &begun {
+            self.publish(instance, None);
+            self.carry_out_later(instance.clone());
+        }
+        Ok(begun)
+    }
+
+    /// Puts off all that would end an instance by itself, with an entry of the audit log.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or [`Error::Conflict`] where it does not run.
+    pub async fn extend(
+        &self,
+        id: InstanceId,
+        until: Timestamp,
+        entry: NewEntry,
+    ) -> Result<Instance> {
+        let instance = self.shared.store.extend(id, until, entry).await?;
+        self.publish(&instance, None);
+        Ok(instance)
     }
 
     fn publish(&self, instance: &Instance, step: Option<Step>) {

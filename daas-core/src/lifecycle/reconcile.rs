@@ -43,7 +43,7 @@ impl Verdict {
     fn of(row: &Instance, seen: Option<&Observed>) -> Self {
         use InstanceState as S;
         use PowerState as P;
-        let Some(seen) = seen else {
+        let Some(seen) = seen.filter(|seen| seen.power != P::Absent) else {
             return match row.state {
                 S::Running | S::Suspended | S::Stopped => Self::Gone,
                 _ => Self::Fine,

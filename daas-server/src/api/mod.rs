@@ -111,6 +111,8 @@ pub(crate) static ROUTES: &[Route] = table! {
         scope InstancesWrite;
     POST "/api/v1/instances/{id}/snapshots/{name}/rollback" =>
         ApiUnsafe(call, who) details::go_back, scope InstancesWrite;
+    POST "/api/v1/instances/{id}/extend" => ApiUnsafe(call, who) instances::extend,
+        scope InstancesWrite;
     POST "/api/v1/instances/{id}/tunnel" => SessionUnsafe(call, who) instances::ticket;
     GET "/api/v1/tunnel" => SessionUpgrade(call, who) instances::tunnel;
     GET "/api/v1/events" => Session(call, who) events::stream;

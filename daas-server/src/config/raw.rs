@@ -29,6 +29,7 @@ pub(super) struct Raw {
     pub(super) gateway: Gateway,
     pub(super) tunnel: Tunnel,
     pub(super) limits: Limits,
+    pub(super) policies: Policies,
     pub(super) log: Log,
     #[cfg(feature = "ldap")]
     pub(super) ldap: LdapConfig,
@@ -155,6 +156,8 @@ pub(super) struct Limits {
     pub(super) session_absolute_s: u64,
     pub(super) ticket_s: u64,
     pub(super) invitation_s: u64,
+    /// 0 is never.
+    pub(super) extend_s: u64,
     /// 0 is no limit; so for accounts.
     pub(super) requests_per_second_per_address: u32,
     pub(super) requests_burst_per_address: u32,
@@ -176,11 +179,32 @@ impl Default for Limits {
             session_absolute_s: 12 * 60 * 60,
             ticket_s: 30,
             invitation_s: 7 * 24 * 60 * 60,
+            extend_s: 60 * 60,
             // A school or an office may be behind one address.
             requests_per_second_per_address: 100,
             requests_burst_per_address: 500,
             requests_per_second_per_account: 50,
             requests_burst_per_account: 300,
+        }
+    }
+}
+
+/// `[policies]`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Policies {
+    pub(super) on_disconnect: String,
+    pub(super) on_idle: String,
+    pub(super) on_lifetime: String,
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        let keep = || "keep".to_owned();
+        Self {
+            on_disconnect: keep(),
+            on_idle: keep(),
+            on_lifetime: keep(),
         }
     }
 }
@@ -251,6 +275,9 @@ impl Default for Catalogue {
             cpu_millis: 2000,
             memory_mib: 2048,
             disk_mib: 0,
+            on_disconnect: None,
+            on_idle: None,
+            on_lifetime: None,
             hosts: Vec::new(),
             pool: Pool::default(),
         };
@@ -290,6 +317,13 @@ pub(super) struct App {
     pub(super) memory_mib: u32,
     #[serde(default)]
     pub(super) disk_mib: u32,
+    /// None is as in `[policies]`; so for the two that follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) on_disconnect: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) on_idle: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) on_lifetime: Option<String>,
     #[serde(default)]
     pub(super) hosts: Vec<String>,
     #[serde(default)]

@@ -24,6 +24,8 @@ import { EventEmitter } from 'node:events';
  * @property {string} created_at
  * @property {string} changed_at
  * @property {number} tunnels
+ * @property {{ at: string, action: string, reason: string, after_s: number } | null} ends
+ * @property {boolean} can_extend
  * @property {{ suspend: boolean, snapshot: boolean }} abilities
  * @property {boolean} [stale]
  * @property {string} [host]
@@ -104,6 +106,8 @@ export class Instances extends EventEmitter {
       changed_at: now,
       tunnels: 0,
       abilities: { ...this.abilities },
+      ends: null,
+      can_extend: false,
     };
     this.all.set(instance.id, { owner, instance });
     this.steps.set(instance.id, [{ at: now, state: 'requested', failure: null }]);
@@ -140,6 +144,27 @@ export class Instances extends EventEmitter {
       const next = steps[n + 1];
       return { ...step, duration_ms: next ? Date.parse(next.at) - Date.parse(step.at) : null };
     });
+  }
+
+  /**
+   * From now on it ends by itself, so many seconds after now.
+   * @param {Instance} instance
+   * @param {number} inS
+   * @param {{ action: string, reason: string, after_s: number }} policy
+   */
+  endIn(instance, inS, policy) {
+    instance.ends = { ...policy, at: new Date(Date.now() + 1000 * inS).toISOString() };
+    instance.can_extend = true;
+    this.emit('change', instance);
+  }
+
+  /**
+   * Keys or the pointer did something.
+   * @param {Instance} instance
+   */
+  used(instance) {
+    const { ends } = instance;
+    if (ends?.reason === 'idle') ends.at = new Date(Date.now() + 1000 * ends.after_s).toISOString();
   }
 
   /** @param {Instance} instance */

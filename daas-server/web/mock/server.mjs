@@ -216,6 +216,7 @@ export class Mock {
       return json(response, 200, { items: this.instances.timeline(instance) });
     }
     if (route.includes('/snapshots')) return onSnapshots(this.instances, instance, { route, body, response });
+    if (route === 'POST /instances/:id/extend') return this.extend(instance, response);
     const wanted = route === 'DELETE /instances/:id' ? 'delete' : action;
     if (!this.instances.act(instance, wanted)) {
       return problem(response, 409, { detail: `Cannot ${wanted} an instance that is ${instance.state}.` });
@@ -306,6 +307,17 @@ export class Mock {
   }
 
   /**
+   * @param {import('./instances.mjs').Instance} instance
+   * @param {Response} response
+   */
+  extend(instance, response) {
+    if (instance.state !== 'running' || !instance.ends) return problem(response, 409, { detail: 'It cannot be put off.' });
+    const { action, reason, after_s } = instance.ends;
+    this.instances.endIn(instance, 3600, { action, reason, after_s });
+    json(response, 200, instance);
+  }
+
+  /**
    * @param {string} user
    * @param {Response} response
    */
@@ -365,6 +377,7 @@ export class Mock {
    */
   look(webSocket, size, instance, user) {
     const desktop = new Desktop(webSocket, size, instance);
+    desktop.onused = () => this.instances.used(instance);
     const tunnel = this.addTunnel(this.directory.user(user), instance.app, () => desktop.end(523, 'session ended'), instance.id);
     this.desktops.add(desktop);
     this.lastDesktop = desktop;

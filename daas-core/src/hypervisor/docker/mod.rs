@@ -28,6 +28,7 @@ mod events;
 mod exec;
 mod fault;
 mod guard;
+mod left;
 mod names;
 mod network;
 mod output;
@@ -71,6 +72,8 @@ const LOOKS: usize = 64;
 const POLL: Duration = Duration::from_millis(100);
 /// Time for a command inside: its ten seconds, and what goes around it.
 const EXEC: Duration = Duration::from_secs(15);
+/// How often it is tried again to freeze a container.
+const FREEZES: u32 = 5;
 /// Smallest and largest width and height of a screen, in pixels.
 const SCREEN: std::ops::RangeInclusive<u32> = 64..=8192;
 
@@ -286,9 +289,42 @@ impl Docker {
                 self.reattach(id).await?;
                 Ok(self.container(id).start().await?)
             }
+            Err(fault) if matches!(fault.status(), Some(400 | 500)) => {
+                self.clear_wedged(id).await?;
+                Err(fault)
+            }
             Err(fault) => Err(fault),
             Ok(()) => self.connect_gateways(&self.names.instance(id)).await,
         }
+    }
+
+    /// What just makes a process, as health checks do, may escape the freezer; the engine gives
+    /// up after a moment, and asking again helps.
+    async fn freeze(&self, id: InstanceId) -> Result<(), Fault> {
+        let mut tries = FREEZES;
+        loop {
+            let answer = self.container(id).pause().await;
+            match &answer {
+                Err(error) if tries > 0 && error.to_string().contains("unable to freeze") => {
+                    tries -= 1;
+                    sleep(POLL).await;
+                }
+                _ => return self.settle(id, Status::Paused, answer).await,
+            }
+        }
+    }
+
+    /// Removes a container that the engine fails to start for the first time, so that the next
+    /// try makes another one; nobody has left anything in it. An engine that was killed while it
+    /// started one fails at that for ever ("task … already exists"), as it does where there are
+    /// two networks of its name.
+    async fn clear_wedged(&self, id: InstanceId) -> Result<(), Fault> {
+        let container = self.own_container(id).await?;
+        if container.state.status == Status::Created {
+            tracing::warn!(instance = %id, "removing a container that does not start");
+            self.remove_container(&container.id).await?;
+        }
+        Ok(())
     }
 
     async fn remove_all(&self, id: InstanceId) -> Result<(), Fault> {
@@ -367,6 +403,7 @@ impl Docker {
         while let Some(observed) = looks.next().await {
             all.extend(observed?);
         }
+        self.add_what_is_left(&mut all).await?;
         Ok(all)
     }
 
@@ -517,11 +554,7 @@ impl Hypervisor for Docker {
     }
 
     async fn suspend(&self, id: InstanceId) -> Result<()> {
-        let call = async {
-            let answer = self.container(id).pause().await;
-            self.settle(id, Status::Paused, answer).await
-        };
-        self.asked("suspending", call).await
+        self.asked("suspending", self.freeze(id)).await
     }
 
     async fn resume(&self, id: InstanceId) -> Result<()> {

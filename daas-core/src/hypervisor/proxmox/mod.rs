@@ -18,6 +18,12 @@
 //! cloud-init, where that is set up. Containers take no password: a template has its own.
 //! The size of the screen is for the protocol to change. There is no way to run a command.
 //!
+//! # Which node
+//! The backend chooses the node itself: a clone of a template on shared storage goes to the node
+//! with the most memory left of those that are on, and any other stays with its template. Of
+//! several templates with one name, on different nodes, that on the node with the most memory
+//! left is taken. What nodes are being emptied by the manager of HA is not known here.
+//!
 //! # Where desktops are
 //! A guest says what its addresses are. Those are believed that are on an interface which the
 //! cluster gave it and in a network that is set up for desktops, and of these the first. A

@@ -9,6 +9,7 @@ mod audit_log;
 mod hosts;
 mod keyring;
 mod people;
+mod policies;
 mod pools;
 mod query;
 mod quotas;
@@ -28,7 +29,8 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use scheduled_thread_pool::ScheduledThreadPool;
 
-use super::{Instances, Outcome, Store, Transition, Waiting};
+use super::{Begun, Instances, Outcome, Store, Transition, Used, Waiting};
+use crate::audit::NewEntry;
 use crate::blocking::Gate;
 use crate::error::{BoxError, Error, Result};
 use crate::fleet::Bounds;
@@ -336,6 +338,29 @@ impl Instances for Sqlite {
         let keys = self.keys.clone();
         self.write("stopping what is out of time", move |db| {
             query::stop_out_of_time(db, &keys, general, now)
+        })
+        .await
+    }
+
+    async fn note_use(&self, used: Vec<Used>) -> Result<()> {
+        self.write("noting what is in use", move |db| {
+            policies::note_use(db, &used)
+        })
+        .await
+    }
+
+    async fn extend(&self, id: InstanceId, until: Timestamp, entry: NewEntry) -> Result<Instance> {
+        let keys = self.keys.clone();
+        self.write("putting an end off", move |db| {
+            policies::extend(db, &keys, id, until, entry)
+        })
+        .await
+    }
+
+    async fn begin_due(&self, now: Timestamp) -> Result<Vec<Begun>> {
+        let keys = self.keys.clone();
+        self.write("ending what is due", move |db| {
+            policies::begin_due(db, &keys, now)
         })
         .await
     }

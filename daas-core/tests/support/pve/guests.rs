@@ -351,6 +351,14 @@ fn clone(world: &mut World, call: &Call<'_>, from: u32) -> Answer {
         ));
     }
     let storage = world.storage_of(from).unwrap_or_default();
+    let is_shared = world
+        .storages
+        .get(&storage)
+        .is_some_and(|storage| storage.shared);
+    if call.get("target").is_some() && !is_shared {
+        let text = format!("can't clone to non-shared storage '{storage}'");
+        return Err(Refusal::died(text));
+    }
     let links = world
         .storages
         .get(&storage)
@@ -379,6 +387,7 @@ fn clone(world: &mut World, call: &Call<'_>, from: u32) -> Answer {
         storage: call.get("storage").map(str::to_owned),
         config: given.collect(),
         pool: call.get("pool").map(str::to_owned),
+        target: call.get("target").map(str::to_owned),
     };
     let task = if is_lxc { "vzclone" } else { "qmclone" };
     Ok(json!(
@@ -632,16 +641,21 @@ fn vncproxy(world: &mut World, call: &Call<'_>, vmid: u32) -> Answer {
         until,
     };
     world.consoles.insert(port, console);
+    let password = format!("pw{number:06}");
+    if let Some(screen) = &world.screen {
+        let set = screen.set_password(&password);
+        set.map_err(|error| Refusal::died(error.to_string()))?;
+    }
     let upid = world.begin("vncproxy", vmid, vmid, call.user, Effect::Nothing, &None);
     let mut answer = json!({ "user": call.user, "ticket": ticket, "upid": upid, "cert": "" });
     if world.version.starts_with('9') {
         answer["port"] = json!(port);
-        answer["password"] = json!(format!("pw{number:06}"));
+        answer["password"] = json!(password);
     } else {
         answer["port"] = json!(port.to_string());
     }
     if call.is_on("generate-password") {
-        answer["password"] = json!(format!("pw{number:06}"));
+        answer["password"] = json!(password);
     }
     Ok(answer)
 }

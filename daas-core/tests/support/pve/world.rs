@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::desktops::Desktops;
 use super::faults::Faults;
+use super::screen::Screen;
 use super::tasks::Task;
 
 /// How long things take.
@@ -168,6 +169,8 @@ impl Guest {
 pub struct Storage {
     /// Whether clones can be linked to templates on it.
     pub links: bool,
+    /// Whether both nodes reach it.
+    pub shared: bool,
     /// Until when its lock is held.
     pub locked_until: Instant,
 }
@@ -187,6 +190,8 @@ pub struct World {
     /// Such as 9.1.2.
     pub version: &'static str,
     pub nodes: BTreeMap<String, bool>,
+    /// Memory that nodes use, in GiB; eight where nothing is said.
+    pub used_memory: BTreeMap<String, u64>,
     pub has_quorum: bool,
     pub guests: BTreeMap<u32, Guest>,
     pub storages: BTreeMap<String, Storage>,
@@ -194,6 +199,8 @@ pub struct World {
     pub tasks: Vec<Task>,
     pub tickets: BTreeMap<String, (String, String)>,
     pub consoles: BTreeMap<u16, Listening>,
+    /// What is behind all consoles, if it is not made up.
+    pub screen: Option<Screen>,
     pub faults: Faults,
     /// Method and path of all calls, without what is secret.
     pub calls: Vec<(String, String)>,
@@ -218,12 +225,14 @@ impl World {
         let now = Instant::now();
         let storage = |links| Storage {
             links,
+            shared: false,
             locked_until: now,
         };
         Self {
             timing,
             version: "9.1.2",
             nodes: [("pve1".to_owned(), true), ("pve2".to_owned(), true)].into(),
+            used_memory: BTreeMap::new(),
             has_quorum: true,
             guests: BTreeMap::new(),
             storages: [
@@ -235,6 +244,7 @@ impl World {
             tasks: Vec::new(),
             tickets: BTreeMap::new(),
             consoles: BTreeMap::new(),
+            screen: None,
             faults: Faults::default(),
             calls: Vec::new(),
             in_flight: 0,

@@ -13,7 +13,7 @@ function instance(more: Partial<Instance> = {}): Instance {
   const app = { id: 'a', slug: 'a', name: 'A', icon: 'app', kind: 'desktop' } as const;
   const abilities = { suspend: true, snapshot: true };
   const times = { createdAt: 1, changedAt: 1 };
-  return { id: 'i', app, state: 'running', step: null, failure: null, ...times, tunnels: 0, abilities, stale: false, host: '', ...more };
+  return { id: 'i', app, state: 'running', step: null, failure: null, ...times, tunnels: 0, ends: null, canExtend: false, abilities, stale: false, host: '', ...more };
 }
 
 describe('states', () => {

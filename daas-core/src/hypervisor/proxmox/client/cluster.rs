@@ -80,6 +80,9 @@ pub struct Resource {
     /// Name of a storage.
     #[serde(deserialize_with = "de_some_text")]
     pub storage: Option<String>,
+    /// Whether a storage is there from all nodes that list it.
+    #[serde(deserialize_with = "de_truth")]
+    pub shared: bool,
     /// `running`, `stopped`, `online`, …
     #[serde(deserialize_with = "de_text")]
     pub status: String,

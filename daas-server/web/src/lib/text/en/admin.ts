@@ -200,7 +200,7 @@ export const admin = {
     drainText: 'Nothing new is launched or started there. What runs goes on until it is stopped or deleted.',
     drainedNow: (name: string) => `${name} is being emptied.`,
     takeBack: 'Take back',
-    takeBackOne: (name: string) => `Take ${name} back`,
+    takeBackOne: (name: string) => `Take back ${name}`,
     backNow: (name: string) => `${name} takes desktops again.`,
   },
 
