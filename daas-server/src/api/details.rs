@@ -16,7 +16,7 @@ use tokio::task::JoinError;
 use tokio::time::timeout;
 
 use super::JSON_MAX;
-use super::instances::{check_own, entry, visible};
+use super::instances::{check_own, entry, unsupported, visible};
 use super::view::{ItemsView, SnapshotView, StepView};
 use crate::Services;
 use crate::http::{Body, Call, Problem, json};
@@ -48,7 +48,11 @@ fn until(steps: &[Transition], n: usize) -> Option<Timestamp> {
 
 pub(super) async fn list(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
     let instance = visible(&call, &caller).await?;
-    let kept = call.services().lifecycle.snapshots(instance.id).await?;
+    let services = call.services();
+    let kept = match services.fleet().abilities_of(&instance).snapshot {
+        true => services.lifecycle.snapshots(instance.id).await?,
+        false => Vec::new(),
+    };
     let items = kept.iter().map(SnapshotView::new);
     json(
         StatusCode::OK,
@@ -96,10 +100,13 @@ pub(super) async fn remove(call: Call, caller: Caller) -> Result<Response<Body>,
     finish(services, caller, instance, what, removed).await
 }
 
+/// An instance of one's own, on a host that keeps snapshots.
 async fn owned(call: &Call, caller: &Caller) -> Result<Instance, Problem> {
     let instance = visible(call, caller).await?;
     check_own(caller, &instance)?;
-    Ok(instance)
+    let can = call.services().fleet().abilities_of(&instance).snapshot;
+    can.then_some(instance)
+        .ok_or_else(|| unsupported("The host of this desktop keeps no snapshots."))
 }
 
 /// The snapshot that a path names. What could be none is not there.

@@ -178,10 +178,18 @@ pub(super) fn check_own(caller: &Caller, instance: &Instance) -> Result<(), Prob
     Err(Problem::because(StatusCode::FORBIDDEN, detail).code("permission"))
 }
 
+/// What the host of an instance is not able to do.
+pub(super) fn unsupported(detail: &str) -> Problem {
+    Problem::because(StatusCode::CONFLICT, detail).code("unsupported")
+}
+
 async fn act(call: Call, caller: Caller, action: Action) -> Result<Response<Body>, Problem> {
     let services = call.services();
     let instance = visible(&call, &caller).await?;
     check_act(&caller, &instance, action)?;
+    if action == Action::Suspend && !services.fleet().abilities_of(&instance).suspend {
+        return Err(unsupported("The host of this desktop cannot suspend it."));
+    }
     let instance = services.lifecycle.act(instance.id, action).await?;
     if matches!(action, Action::Stop | Action::Delete | Action::Suspend) {
         services.tunnels.end_instance(instance.id);

@@ -190,6 +190,12 @@ async fn what_a_host_cannot_do_is_told_and_refused() {
     assert_eq!(can().await, json!({"suspend": true, "snapshot": true}));
     server.fake.plain.store(true, SeqCst);
     assert_eq!(can().await, json!({"suspend": false, "snapshot": false}));
-    client.get(&format!("{path}/snapshots")).await.problem(501);
-    assert_eq!(take(&client, &path, "before").await, 501);
+    assert_eq!(names(&client, &path).await, Vec::<String>::new());
+    assert_eq!(take(&client, &path, "before").await, 409);
+    let answer = client.act(&format!("{path}/suspend")).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json()["code"]),
+        (409, &json!("unsupported"))
+    );
+    assert_eq!(client.get(&path).await.json()["state"], "running");
 }
