@@ -159,13 +159,11 @@ async fn whoever_hangs_up_ends_nothing() {
     let client = server.log_in("alice").await;
     let path = running(&server, &client).await;
     let gate = server.fake.gate.lock().await;
-    let asked = server.fake.calls.load(SeqCst);
     let taking = tokio::spawn({
         let (client, path) = (client.clone(), path.clone());
         async move { take(&client, &path, "kept").await }
     });
-    // It looks what is there already, and waits at the gate then.
-    until(|| async { (server.fake.calls.load(SeqCst) > asked).then_some(()) }).await;
+    until(|| async { (server.fake.asked.load(SeqCst) == 1).then_some(()) }).await;
     taking.abort();
     assert!(taking.await.unwrap_err().is_cancelled());
     drop(gate);

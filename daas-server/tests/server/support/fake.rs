@@ -24,6 +24,8 @@ pub struct Fake {
     kept: Mutex<BTreeSet<(InstanceId, SnapshotName)>>,
     /// Whoever holds it keeps snapshots from being made.
     pub gate: tokio::sync::Mutex<()>,
+    /// Snapshots that were asked for.
+    pub asked: AtomicU64,
     /// Whether it keeps no snapshots, and freezes nothing.
     pub plain: AtomicBool,
     watchers: Mutex<Vec<mpsc::Sender<HypervisorEvent>>>,
@@ -250,6 +252,7 @@ impl Hypervisor for Fake {
     }
 
     async fn snapshot(&self, id: InstanceId, name: &SnapshotName) -> Result<()> {
+        self.asked.fetch_add(1, SeqCst);
         let _gate = self.gate.lock().await;
         self.keeps(id).await?;
         self.kept.lock().unwrap().insert((id, name.clone()));
