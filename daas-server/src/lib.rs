@@ -29,7 +29,7 @@ mod tunnels;
 pub mod websocket;
 
 pub use api::routes;
-pub use check::check;
+pub use check::{Opened, check};
 pub use http::{
     Body, Detached, DetachedTls, FieldError, Limits, Listener, Problem, Rate, Rates, RouteInfo,
     detach, redirect, serve,

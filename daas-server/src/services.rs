@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use daas_core::access::Access;
 use daas_core::chain;
+use daas_core::fleet::Fleet;
 use daas_core::gateway::Gateway;
-use daas_core::hypervisor::Hypervisor;
 use daas_core::lifecycle::Lifecycle;
 use daas_core::model::{Timestamp, UserId};
 use daas_core::storage::Store;
@@ -16,7 +16,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::api;
-use crate::config::{AddressRange, Config, Origin};
+use crate::config::{AddressRange, Config, Origin, Pools};
 use crate::http::{Limiter, Problem, Rates, Router, network};
 use crate::metrics::Metrics;
 use crate::sign_on::SignOn;
@@ -29,10 +29,10 @@ const LOG_OUTS: usize = 64;
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How often sessions are looked at that have something open.
 const WATCH_SESSIONS: Duration = Duration::from_millis(500);
-/// How often rows and hypervisor are compared, beside all events.
-const RECONCILE: Duration = Duration::from_secs(60);
-/// Pause before the hypervisor is watched again.
-const WATCH_PAUSE: Duration = Duration::from_secs(5);
+/// How often rows and hosts are compared, beside all events.
+const RECONCILE: Duration = Duration::from_secs(15);
+/// How often pools are looked at, beside whenever something was taken out of one.
+const FILL: Duration = Duration::from_secs(5);
 /// Most event streams of one person.
 const STREAMS_MAX: usize = 16;
 
@@ -57,6 +57,8 @@ pub struct Settings {
     pub session_idle: Duration,
     /// For how long an end that comes by itself can be put off at a time; zero is never.
     pub extend: Duration,
+    /// Desktops that are kept ready.
+    pub pools: Pools,
 }
 
 impl Settings {
@@ -73,6 +75,7 @@ impl Settings {
             apps: config.apps.iter().map(|app| app.slug.clone()).collect(),
             session_idle: config.access.session_idle,
             extend: config.extend,
+            pools: config.pools.clone(),
         }
     }
 
@@ -100,8 +103,6 @@ impl Settings {
 pub struct Parts {
     /// Storage.
     pub store: Arc<dyn Store>,
-    /// What runs instances.
-    pub hypervisor: Arc<dyn Hypervisor>,
     /// What turns desktops into instructions.
     pub gateway: Arc<dyn Gateway>,
     /// Sessions and tickets.
@@ -119,7 +120,6 @@ pub struct Parts {
 /// All that the handlers use.
 pub struct Services {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) hypervisor: Arc<dyn Hypervisor>,
     pub(crate) gateway: Arc<dyn Gateway>,
     pub(crate) access: Access,
     pub(crate) lifecycle: Lifecycle,
@@ -162,7 +162,6 @@ impl Services {
             accounts: Limiter::new(rates.per_account),
             started: Instant::now(),
             store: parts.store,
-            hypervisor: parts.hypervisor,
             gateway: parts.gateway,
             access: parts.access,
             lifecycle: parts.lifecycle,
@@ -205,8 +204,10 @@ impl Services {
         self.spawn(Self::keep_house);
         self.spawn(Self::watch_sessions);
         self.spawn(Self::keep_policies);
+        self.spawn(Self::keep_fresh);
         self.spawn(Self::reconcile);
         self.spawn(Self::watch);
+        self.spawn(Self::keep_pools);
     }
 
     fn spawn<F>(self: &Arc<Self>, task: fn(Arc<Self>) -> F)
@@ -270,21 +271,44 @@ impl Services {
         }
     }
 
+    async fn keep_fresh(self: Arc<Self>) {
+        self.fleet().keep_fresh().await;
+    }
+
     async fn reconcile(self: Arc<Self>) {
-        let mut ticks = interval(RECONCILE);
+        self.lifecycle.keep_reconciled(RECONCILE).await;
+    }
+
+    async fn watch(self: Arc<Self>) {
+        self.lifecycle.watch().await;
+    }
+
+    /// The hosts that run instances.
+    pub(crate) fn fleet(&self) -> &Fleet {
+        self.lifecycle.fleet()
+    }
+
+    async fn keep_pools(self: Arc<Self>) {
         loop {
-            ticks.tick().await;
-            if let Err(error) = self.lifecycle.reconcile().await {
-                tracing::warn!(error = chain(&error), "instances could not be looked at");
+            if let Err(error) = self.fill_pools().await {
+                tracing::warn!(error = chain(&error), "pools were not filled");
+            }
+            tokio::select! {
+                () = sleep(FILL) => {}
+                () = self.lifecycle.claimed() => {}
             }
         }
     }
 
-    async fn watch(self: Arc<Self>) {
-        loop {
-            self.lifecycle.watch().await;
-            sleep(WATCH_PAUSE).await;
-        }
+    async fn fill_pools(&self) -> daas_core::Result<()> {
+        let wanted = self.settings.pools.wanted(jiff::Timestamp::now());
+        let apps = self.store.apps().await?;
+        let ids = apps.iter().filter_map(|app| {
+            let (_, ready) = wanted.iter().find(|(slug, _)| *slug == app.slug)?;
+            Some((app.id, *ready))
+        });
+        let ids: Vec<_> = ids.collect();
+        self.lifecycle.fill_pools(&ids, Timestamp::now()).await
     }
 
     /// Looks again and again for sessions that have ended, wherever that was: by a request

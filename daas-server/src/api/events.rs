@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use daas_core::access::LoggedIn;
 use daas_core::lifecycle::Event;
+use daas_core::model::Permission;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -111,6 +112,8 @@ impl Feed {
         let instance = &event.instance;
         let app = self.services.store.app(instance.app).await.ok()?;
         let view = InstanceView::new(&self.services, instance, &app, event.step);
+        let may_see = self.who.caller.rights.may(Permission::HostsRead);
+        let view = view.on(self.services.fleet(), instance, may_see);
         // JSON has no line ends outside of texts, and escapes them there.
         let data = serde_json::to_string(&view).ok()?;
         Some(format!("event: instance\ndata: {data}\n\n"))
