@@ -73,7 +73,9 @@ async fn node_of_a_clone(change: impl FnOnce(&mut World)) -> String {
     // It can be used where it is.
     lab.proxmox.start(id).await.unwrap();
     let vmid = lab.vmid(id);
-    let node = lab.simulator.world(|world| world.guests[&vmid].node.clone());
+    let node = lab
+        .simulator
+        .world(|world| world.guests[&vmid].node.clone());
     lab.proxmox.remove(id).await.unwrap();
     node
 }
