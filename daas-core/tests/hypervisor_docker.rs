@@ -665,6 +665,86 @@ fn an_application_that_ends_is_started_again() {
     });
 }
 
+/// A server that was killed may have asked for what the next one asks for.
+#[test]
+fn two_that_know_nothing_of_each_other_make_one() {
+    run(|engine| {
+        Box::pin(async move {
+            let other = Docker::new(engine.config.clone());
+            for _ in 0..5 {
+                let id = InstanceId::random();
+                let spec = spec(&*engine, id);
+                let (one, another) = tokio::join!(engine.docker.create(&spec), other.create(&spec));
+                one.unwrap();
+                another.unwrap();
+                let network = format!("name={}", engine.name(id));
+                let networks = docker(&["network", "ls", "-q", "--filter", &network]);
+                assert_eq!(networks.lines().count(), 1, "{networks}");
+                engine.docker.start(id).await.unwrap();
+                engine.docker.remove(id).await.unwrap();
+            }
+        })
+    });
+}
+
+/// The engine lets two networks have one name, where they were asked for at the same time.
+#[test]
+fn a_second_network_of_the_same_name_is_got_over() {
+    run(|engine| {
+        Box::pin(async move {
+            let id = InstanceId::random();
+            let (name, spec) = (engine.name(id), spec(&*engine, id));
+            engine.docker.create(&spec).await.unwrap();
+            let labels = format!(
+                "{{\"daas.installation\": \"{}\", \"daas.instance\": \"{id}\"}}",
+                engine.config.installation
+            );
+            let body = format!(
+                "{{\"Name\": \"{name}\", \"Labels\": {labels}, \"IPAM\": {{\"Config\": \
+                 [{{\"Subnet\": \"10.213.255.0/28\"}}]}}}}"
+            );
+            // Newer engines refuse, which is as well.
+            let script = "curl -s --unix-socket /var/run/docker.sock -d \"$1\" \
+                          -H 'content-type: application/json' http://docker/networks/create";
+            shell(script, &[&body]);
+            if engine.docker.start(id).await.is_err() {
+                engine.docker.create(&spec).await.unwrap();
+                engine.docker.start(id).await.unwrap();
+            }
+            let network = format!("name={name}");
+            let networks = docker(&["network", "ls", "-q", "--filter", &network]);
+            assert_eq!(networks.lines().count(), 1, "{networks}");
+        })
+    });
+}
+
+/// What a server asked for that was killed, and the engine made later than anybody looked.
+#[test]
+fn what_is_left_without_a_container_is_listed_and_removed() {
+    run(|engine| {
+        Box::pin(async move {
+            let id = InstanceId::random();
+            let labels = [
+                format!("daas.installation={}", engine.config.installation),
+                format!("daas.instance={id}"),
+            ];
+            for kind in ["network", "volume"] {
+                let name = engine.name(id);
+                docker(&[
+                    kind, "create", "--label", &labels[0], "--label", &labels[1], &name,
+                ]);
+                let listed = engine.docker.list().await.unwrap();
+                assert_eq!(listed.len(), 1, "{listed:?}");
+                assert_eq!((listed[0].id, listed[0].power), (id, PowerState::Absent));
+                let inspected = engine.docker.inspect(id).await;
+                assert!(matches!(inspected, Err(Error::NotFound { .. })));
+                engine.docker.remove(id).await.unwrap();
+                assert_eq!(engine.docker.list().await.unwrap(), []);
+            }
+        })
+    });
+}
+
 /// A socket in front of the engine's, whose connections can be cut.
 struct Proxy {
     path: PathBuf,

@@ -10,6 +10,7 @@ mod backend;
 mod check;
 pub mod command;
 pub mod config;
+mod endings;
 mod expected;
 mod http;
 mod log;

@@ -11,7 +11,7 @@ use daas_core::fleet::Fleet;
 use daas_core::gateway::{Display, Gateway, Status, Target};
 use daas_core::model::{HostName, Instance, InstanceState, Timestamp};
 use daas_core::session::{Settings, farewell};
-use daas_core::storage::Store;
+use daas_core::storage::{Store, Used};
 use daas_core::{Error, chain};
 use hyper::body::Incoming;
 use hyper::header::ORIGIN;
@@ -87,6 +87,13 @@ impl OpenTunnels {
                 "Too many desktops of yours are open. Close some of them.",
             ));
         }
+        // From here on it is looked at: what would end it for that comes before this, or too late.
+        let used = Used {
+            instance: id,
+            seen_at: now,
+            input_at: None,
+        };
+        self.store.note_use(vec![used]).await?;
         let instance = self.store.instance(id).await?;
         let app = self.store.app(instance.app).await?;
         // It may have stopped since the ticket was given.

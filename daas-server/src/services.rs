@@ -13,10 +13,10 @@ use daas_core::lifecycle::Lifecycle;
 use daas_core::model::{Timestamp, UserId};
 use daas_core::storage::Store;
 use tokio::sync::{broadcast, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::api;
-use crate::config::{AddressRange, Config, Origin};
+use crate::config::{AddressRange, Config, Origin, Pools};
 use crate::http::{Limiter, Problem, Rates, Router, network};
 use crate::metrics::Metrics;
 use crate::sign_on::SignOn;
@@ -31,6 +31,8 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60);
 const WATCH_SESSIONS: Duration = Duration::from_millis(500);
 /// How often rows and hosts are compared, beside all events.
 const RECONCILE: Duration = Duration::from_secs(15);
+/// How often pools are looked at, beside whenever something was taken out of one.
+const FILL: Duration = Duration::from_secs(5);
 /// Most event streams of one person.
 const STREAMS_MAX: usize = 16;
 
@@ -53,6 +55,10 @@ pub struct Settings {
     pub apps: HashSet<String>,
     /// A session that is not used ends after this.
     pub session_idle: Duration,
+    /// For how long an end that comes by itself can be put off at a time; zero is never.
+    pub extend: Duration,
+    /// Desktops that are kept ready.
+    pub pools: Pools,
 }
 
 impl Settings {
@@ -68,6 +74,8 @@ impl Settings {
             public_metrics: config.server.public_metrics,
             apps: config.apps.iter().map(|app| app.slug.clone()).collect(),
             session_idle: config.access.session_idle,
+            extend: config.extend,
+            pools: config.pools.clone(),
         }
     }
 
@@ -195,9 +203,11 @@ impl Services {
         self.spawn(Self::note_steps);
         self.spawn(Self::keep_house);
         self.spawn(Self::watch_sessions);
+        self.spawn(Self::keep_policies);
         self.spawn(Self::keep_fresh);
         self.spawn(Self::reconcile);
         self.spawn(Self::watch);
+        self.spawn(Self::keep_pools);
     }
 
     fn spawn<F>(self: &Arc<Self>, task: fn(Arc<Self>) -> F)
@@ -278,6 +288,29 @@ impl Services {
         self.lifecycle.fleet()
     }
 
+    async fn keep_pools(self: Arc<Self>) {
+        loop {
+            if let Err(error) = self.fill_pools().await {
+                tracing::warn!(error = chain(&error), "pools were not filled");
+            }
+            tokio::select! {
+                () = sleep(FILL) => {}
+                () = self.lifecycle.claimed() => {}
+            }
+        }
+    }
+
+    async fn fill_pools(&self) -> daas_core::Result<()> {
+        let wanted = self.settings.pools.wanted(jiff::Timestamp::now());
+        let apps = self.store.apps().await?;
+        let ids = apps.iter().filter_map(|app| {
+            let (_, ready) = wanted.iter().find(|(slug, _)| *slug == app.slug)?;
+            Some((app.id, *ready))
+        });
+        let ids: Vec<_> = ids.collect();
+        self.lifecycle.fill_pools(&ids, Timestamp::now()).await
+    }
+
     /// Looks again and again for sessions that have ended, wherever that was: by a request
     /// here, by another server, or by somebody at the database.
     async fn watch_sessions(self: Arc<Self>) {
@@ -325,6 +358,7 @@ impl Services {
     pub(crate) async fn stop(&self) {
         self.stopping.send_replace(true);
         self.tunnels.stop().await;
+        self.note_use_or_say(Timestamp::now()).await;
     }
 
     /// Counts an event stream of somebody; nothing where there are too many.

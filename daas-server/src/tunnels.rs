@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use daas_core::access::LoggedIn;
-use daas_core::model::InstanceId;
+use daas_core::model::{InstanceId, Why};
 use daas_core::session::StopReason;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
@@ -67,6 +67,17 @@ pub trait Tunnels: Send + Sync + 'static {
     fn end_out_of_time(&self, instance: InstanceId) {
         let which = Which::Instance(instance);
         self.registry().close(which, StopReason::OutOfTime);
+    }
+
+    /// Ends those of an instance, as one of its policies wanted.
+    fn end_due(&self, instance: InstanceId, why: Why) {
+        let reason = match why {
+            // Nobody looks at it here, but perhaps by another server.
+            Why::Disconnect => StopReason::InstanceStopped,
+            Why::Idle => StopReason::Idle,
+            Why::Lifetime => StopReason::LifetimeOver,
+        };
+        self.registry().close(Which::Instance(instance), reason);
     }
 
     /// Tells all viewers that the server ends, and ends them; within a few seconds.

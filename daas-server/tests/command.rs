@@ -305,6 +305,31 @@ fn mistakes_are_told_with_place_and_advice() {
             "log.filter: ",
         ),
         (
+            "[limits]\nextend_s = 86401\n",
+            &[],
+            "limits.extend_s: 86401 is not between 0 and 86400",
+        ),
+        (
+            "[policies]\non_idle = \"stop\"\n",
+            &[],
+            "policies.on_idle: `stop` is not `keep`, nor suspend, stop or delete after some time",
+        ),
+        (
+            "[policies]\non_lifetime = \"stop after 30s\"\n",
+            &[],
+            "policies.on_lifetime: `stop after 30s` must leave a minute at least",
+        ),
+        (
+            "[policies]\non_disconect = \"keep\"\n",
+            &[],
+            "daas.toml:2: unknown key `on_disconect`; did you mean `on_disconnect`?",
+        ),
+        (
+            "[[catalogue.apps]]\nslug = \"a\"\nname = \"A\"\nimage = \"a\"\non_idle = \"halt after 1h\"\n",
+            &[],
+            "catalogue.apps: `a`: on_idle = `halt after 1h` is not `keep`",
+        ),
+        (
             "[[catalogue.apps]]\nslug = \"a\"\nname = \"A\"\nimage = \"a\"\nimag = \"a\"\n",
             &[],
             "daas.toml:5: unknown key `imag`; did you mean `image`?",

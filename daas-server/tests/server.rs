@@ -19,6 +19,8 @@ mod check;
 mod connections;
 #[path = "server/doors.rs"]
 mod doors;
+#[path = "server/endings.rs"]
+mod endings;
 #[path = "server/errors.rs"]
 mod errors;
 #[path = "server/headers.rs"]
@@ -39,6 +41,8 @@ mod openapi;
 mod page;
 #[path = "server/policies.rs"]
 mod policies;
+#[path = "server/pools.rs"]
+mod pools;
 #[path = "server/sessions.rs"]
 mod sessions;
 #[path = "server/tls.rs"]

@@ -1,5 +1,6 @@
 # The backend of Proxmox VE: against our simulator, against one that others made (fakepve), and
-# our simulator against a client that others made (proxmoxer). Sourced by scripts/test.
+# our simulator against a client that others made (proxmoxer); and a machine of QEMU behind it, seen
+# through guacd. Sourced by scripts/test.
 # shellcheck shell=bash
 
 proxmox_folder=$PWD/daas-core/tests/proxmoxer
@@ -34,4 +35,13 @@ test_proxmox() {
     cargo build --workspace --all-features --profile test --example pve-simulator
     "$proxmox_venv/bin/python3" "$proxmox_folder/drive.py" \
         "$target/debug/examples/pve-simulator"
+}
+
+# QEMU without a processor of its own to lend: what it shows is what matters.
+test_real_machine() {
+    has qemu-system-x86_64 || as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y \
+        --no-install-recommends qemu-system-x86 || skip "QEMU cannot be installed"
+    need_engine
+    docker image inspect daas/guacd >/dev/null 2>&1 || skip "no guacd"
+    DAAS_REQUIRE_MACHINE=1 cargo test --workspace --all-features --test real_machine | some_tests
 }

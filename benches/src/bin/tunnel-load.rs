@@ -4,6 +4,7 @@
 //! ```text
 //! tunnel-load [--idle N] [--busy N] [--rate 250KiB] [--seconds S] [--stalled N]
 //!             [--reads N] [--log-ins N] [--launches N] [--wrk N] [--guesses N] [--limits]
+//!             [--control]
 //!             [--stream FILE] [--target NAME]…
 //!             [--smoke] [--save]
 //! ```
@@ -12,7 +13,9 @@
 //! started here as a process of its own, with a scripted guacd behind it. It fails where a
 //! tunnel ended before its time, or brought anything else than was played; with `--smoke`
 //! that is all that is of interest. Requests beside the tunnels are made of daas alone, by
-//! turns; with `--limits` it limits them as it does by default. `--save` writes the figures into `benches/results/`.
+//! turns; with `--limits` it limits them as it does by default. With `--control` the
+//! connections that are measured go to guacd itself, past the server that answers requests.
+//! `--save` writes the figures into `benches/results/`.
 
 #![forbid(unsafe_code)]
 
@@ -80,6 +83,7 @@ fn arguments() -> Result<Arguments> {
             Long("launches") => load.beside.launches = parser.value()?.parse()?,
             Long("wrk") => load.beside.wrk = parser.value()?.parse()?,
             Long("guesses") => load.beside.guesses = parser.value()?.parse()?,
+            Long("control") => load.control = true,
             Long("limits") => load.limits = true,
             Long("seconds") => load.time = Duration::from_secs(parser.value()?.parse()?),
             Long("stream") => load.stream = parser.value()?.into(),
@@ -109,6 +113,7 @@ fn default_load() -> Load {
         rate: 250 * 1024,
         stalled: 20,
         beside: Beside::default(),
+        control: false,
         limits: false,
         time: Duration::from_secs(20),
         stream: streams::default_recording().unwrap_or_default(),

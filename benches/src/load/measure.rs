@@ -43,6 +43,9 @@ pub struct Load {
     pub stalled: usize,
     /// What daas has to do beside tunnels.
     pub beside: Beside,
+    /// Whether the connections that are measured go past the server: what grows there too
+    /// while it answers requests is not of its making.
+    pub control: bool,
     /// Whether daas limits requests as it does by default.
     pub limits: bool,
     /// How long to measure.
@@ -127,8 +130,11 @@ impl<'l> Bench<'l> {
     }
 
     async fn open(&self, specs: &[Spec], behaviour: Behaviour) -> Result<Tunnels> {
-        let server = self.server.as_ref().unwrap_or(&self.guacd);
-        Tunnels::open(self.target, server.address, self.library, specs, behaviour).await
+        let (target, process) = match &self.server {
+            Some(server) if !self.load.control => (self.target, server),
+            _ => (Target::Direct, &self.guacd),
+        };
+        Tunnels::open(target, process.address, self.library, specs, behaviour).await
     }
 
     fn resident_kib(&self) -> Result<f64> {

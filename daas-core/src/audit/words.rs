@@ -7,6 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::model::Action;
+
 /// A text is none of the words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not a word of the audit log")]
@@ -100,6 +102,8 @@ words! {
         InstanceResume = "instance.resume",
         /// An instance was removed.
         InstanceDelete = "instance.delete",
+        /// What would end an instance by itself was put off.
+        InstanceExtend = "instance.extend",
         /// A tunnel to an instance was opened.
         InstanceOpen = "instance.open",
         /// A tunnel was ended by somebody else.
@@ -144,5 +148,17 @@ words! {
         Refused = "refused",
         /// It was allowed, but did not work.
         Failed = "failed",
+    }
+}
+
+impl From<Action> for AuditAction {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Start => Self::InstanceStart,
+            Action::Suspend => Self::InstanceSuspend,
+            Action::Resume => Self::InstanceResume,
+            Action::Stop => Self::InstanceStop,
+            Action::Delete => Self::InstanceDelete,
+        }
     }
 }

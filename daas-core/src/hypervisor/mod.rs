@@ -51,6 +51,9 @@ pub enum PowerState {
     Suspended,
     /// Runs, but its desktop does not answer any more.
     Unhealthy,
+    /// Is not there, though something that was made for it is. Only a
+    /// [`list`](Hypervisor::list) says so; removing it takes that away.
+    Absent,
 }
 
 /// What a hypervisor has of an instance.
@@ -166,7 +169,7 @@ pub trait Hypervisor: Send + Sync + 'static {
     async fn start(&self, id: InstanceId) -> Result<()>;
     /// Stops it; kills it after the time given.
     async fn stop(&self, id: InstanceId, within: Duration) -> Result<()>;
-    /// Freezes it.
+    /// Freezes it; `Unsupported` where this cannot be.
     async fn suspend(&self, id: InstanceId) -> Result<()>;
     /// Thaws it.
     async fn resume(&self, id: InstanceId) -> Result<()>;
@@ -175,7 +178,7 @@ pub trait Hypervisor: Send + Sync + 'static {
 
     /// What it does now.
     async fn inspect(&self, id: InstanceId) -> Result<Observed>;
-    /// All instances that the backend has.
+    /// All instances that the backend has, or has something of.
     async fn list(&self) -> Result<Vec<Observed>>;
     /// What it uses.
     async fn usage(&self, id: InstanceId) -> Result<Usage>;

@@ -7,11 +7,16 @@ use tokio::time::{Instant, sleep};
 use super::{Lifecycle, POLL, Step};
 use crate::error::{Error, Result, chain};
 use crate::hypervisor::{PowerState, Spec};
-use crate::model::{Action, App, Endpoint, FailureReason, Instance, InstanceState, Timestamp};
+use crate::model::{
+    Action, App, Ending, Endpoint, FailureReason, Instance, InstanceState, Timestamp,
+};
 use crate::storage::Outcome;
 
 /// Pauses between tries: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+/// How long is tried what a hypervisor fails at. It may be about to end, or just have begun, and
+/// not have cleaned up yet: Docker answers 500 then.
+const FAILING: Duration = Duration::from_secs(15);
 /// How long what nobody waits for is tried before it is left to the next reconciliation.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -39,6 +44,38 @@ enum Tried {
     Superseded,
 }
 
+/// How long something is tried.
+struct Patience {
+    deadline: Instant,
+    pause: Duration,
+    /// Since when the hypervisor answers that it fails.
+    failing: Option<Instant>,
+}
+
+impl Patience {
+    fn new(within: Duration) -> Self {
+        Self {
+            deadline: Instant::now() + within,
+            pause: PAUSES.0,
+            failing: None,
+        }
+    }
+
+    /// How long to wait before the next try; nothing where there is to be none.
+    fn next(&mut self, error: &Error) -> Option<Duration> {
+        let (now, pause) = (Instant::now(), self.pause);
+        self.pause = PAUSES.1.min(pause * 2);
+        self.failing = match error {
+            Error::Backend { .. } => Some(self.failing.unwrap_or(now)),
+            // It comes and goes, so it need not fail once it is back.
+            _ => None,
+        };
+        let is_over = now + pause >= self.deadline
+            || self.failing.is_some_and(|since| now - since >= FAILING);
+        (!is_over).then_some(pause)
+    }
+}
+
 impl Lifecycle {
     pub(super) fn carry_out_later(&self, instance: Instance) {
         let lifecycle = self.clone();
@@ -64,24 +101,29 @@ impl Lifecycle {
     /// Does what an intent says, again and again where nothing is known of a try. One at a
     /// time for each instance: a stop waits until a start has seen that it is no longer
     /// wanted.
-    async fn carry_out(&self, mut instance: Instance) {
-        let Some(action) = instance.state.pending() else {
-            return;
-        };
-        let deadline = Instant::now() + self.patience(action);
-        let mut pause = PAUSES.0;
+    async fn carry_out(&self, instance: Instance) {
+        let mut next = Some(instance);
+        while let Some(instance) = next {
+            next = self.carry_out_one(instance).await;
+        }
+    }
+
+    /// Answers the row if something else is to be done instead.
+    async fn carry_out_one(&self, mut instance: Instance) -> Option<Instance> {
+        let action = instance.state.pending()?;
+        let mut patience = Patience::new(self.patience(action));
         loop {
             let error = match self.try_once(&mut instance, action).await {
                 Tried::Known(outcome) => return self.finish(&instance, outcome).await,
-                Tried::Superseded => return,
+                Tried::Superseded => return None,
                 Tried::Unknown(error) => error,
             };
-            if Instant::now() + pause >= deadline {
-                return self.give_up(&instance, action, &error).await;
-            }
+            let Some(pause) = patience.next(&error) else {
+                self.give_up(&instance, action, &error).await;
+                return None;
+            };
             tracing::debug!(instance = %instance.id, %action, error = chain(&error), "trying again");
             sleep(pause).await;
-            pause = PAUSES.1.min(pause * 2);
         }
     }
 
@@ -92,12 +134,17 @@ impl Lifecycle {
         }
     }
 
-    /// Somebody waits for a desktop that is to start, and is told. All else stays wanted.
+    /// Somebody waits for a desktop that is to start, and is told, as they are of what the
+    /// hypervisor fails at. All else stays wanted.
     async fn give_up(&self, instance: &Instance, action: Action, error: &Error) {
         tracing::warn!(instance = %instance.id, %action, error = chain(error), "given up for now");
-        if matches!(action, Action::Start | Action::Resume) {
-            self.finish(instance, failed(action, plain_words(action, error)))
-                .await;
+        let fails = matches!(error, Error::Backend { .. });
+        if fails {
+            self.leave_stopped(instance, action).await;
+        }
+        if fails || matches!(action, Action::Start | Action::Resume) {
+            let outcome = failed(action, plain_words(action, error));
+            drop(self.finish(instance, outcome).await);
         }
     }
 
@@ -117,7 +164,12 @@ impl Lifecycle {
         match self.perform(instance, action).await {
             Ok(outcome) => Tried::Known(outcome),
             Err(Stop::Superseded) => Tried::Superseded,
-            Err(Stop::Failed(error @ Error::Unavailable { .. })) => Tried::Unknown(error),
+            Err(Stop::Failed(error @ (Error::Unavailable { .. } | Error::Backend { .. }))) => {
+                Tried::Unknown(error)
+            }
+            Err(Stop::Failed(error @ Error::Unsupported { .. })) if by_itself(instance, action) => {
+                Tried::Known(stopped_instead(instance, &error))
+            }
             Err(stop) => {
                 self.leave_stopped(instance, action).await;
                 Tried::Known(failed(action, words(instance, action, &stop)))
@@ -136,7 +188,8 @@ impl Lifecycle {
         }
     }
 
-    pub(super) async fn finish(&self, instance: &Instance, outcome: Outcome) {
+    /// Writes an outcome, and answers the row if something is to be done by it.
+    async fn finish(&self, instance: &Instance, outcome: Outcome) -> Option<Instance> {
         let now = Timestamp::now();
         let store = &self.shared.store;
         let finished = store.finish(instance.id, instance.revision, outcome, now);
@@ -144,12 +197,14 @@ impl Lifecycle {
             Ok(instance) => {
                 let ready = instance.state == InstanceState::Running;
                 self.publish(&instance, ready.then_some(Step::Ready));
+                Some(instance).filter(|row| row.state.pending().is_some())
             }
             // Something else was wanted meanwhile, and carries on from here.
-            Err(Error::Conflict { .. }) => {}
+            Err(Error::Conflict { .. }) => None,
             // The intent stays written: the next reconciliation takes it up.
             Err(error) => {
                 tracing::error!(instance = %instance.id, error = chain(&error), "outcome not kept");
+                None
             }
         }
     }
@@ -287,6 +342,24 @@ fn spec(instance: &Instance, app: &App) -> Spec {
         width: SCREEN.0,
         height: SCREEN.1,
     }
+}
+
+/// Whether nobody asked for it to be frozen, but a policy: only then a row says why it is.
+fn by_itself(instance: &Instance, action: Action) -> bool {
+    action == Action::Suspend && instance.failure.is_some()
+}
+
+/// Freezing was to spare something, and going on would not. So it is stopped, and says why.
+fn stopped_instead(instance: &Instance, error: &Error) -> Outcome {
+    let cause = chain(error);
+    tracing::warn!(instance = %instance.id, error = cause, "stopped instead of suspended");
+    let why = instance.failure.as_ref().map_or("", |why| &why.text);
+    let (was, is) = (Ending::Suspend.done(), Ending::Stop.done());
+    let why = why.replacen(was, is, 1);
+    Outcome::Instead(FailureReason {
+        action: Action::Stop,
+        text: format!("{why} Desktops of this kind cannot be {was}."),
+    })
 }
 
 fn failed(action: Action, text: String) -> Outcome {

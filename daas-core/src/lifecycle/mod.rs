@@ -8,22 +8,25 @@
 
 mod carry_out;
 mod lock;
+mod pools;
 mod reconcile;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 use crate::access::Token;
+use crate::audit::NewEntry;
 use crate::error::{Error, Result};
 use crate::fleet::Fleet;
 use crate::hypervisor::Hypervisor;
 use crate::model::{Action, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
 use crate::secret::Secret;
-use crate::storage::Instances;
+use crate::storage::{Begun, Instances};
 
 use lock::Locks;
+use pools::Pauses;
 
 /// What becomes of desktops that no row knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,6 +99,8 @@ struct Shared {
     config: LifecycleConfig,
     events: broadcast::Sender<Event>,
     locks: Locks,
+    claimed: Notify,
+    pauses: Mutex<Pauses>,
 }
 
 /// Drives instances. Clones share everything.
@@ -120,6 +125,8 @@ impl Lifecycle {
             config,
             events: broadcast::channel(EVENTS).0,
             locks: Locks::default(),
+            claimed: Notify::new(),
+            pauses: Mutex::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -149,7 +156,8 @@ impl Lifecycle {
         self.shared.events.subscribe()
     }
 
-    /// Launches an application for somebody, and answers at once, while it starts.
+    /// Launches an application for somebody, and answers at once, while it starts; or gives
+    /// them one that waits, and runs already.
     ///
     /// # Errors
     /// [`Error::NotFound`] without the application, [`Error::Exhausted`] at the limit or where
@@ -158,8 +166,11 @@ impl Lifecycle {
     pub async fn launch(&self, owner: UserId, app: AppId) -> Result<Instance> {
         let shared = &self.shared;
         let app = shared.store.app(app).await?;
-        let bounds = shared.fleet.bounds_for(&app, shared.config.quota).await;
         let now = Timestamp::now();
+        if let Some(claimed) = self.claim(owner, app.id, now).await? {
+            return Ok(claimed);
+        }
+        let bounds = shared.fleet.bounds_for(&app, shared.config.quota).await;
         let instance = Instance::requested(Some(owner), app.id, desktop_password()?, now);
         shared.store.add_instance(instance.clone(), bounds).await?;
         match self.act(instance.id, Action::Start).await {
@@ -205,6 +216,35 @@ impl Lifecycle {
             self.carry_out_later(instance.clone());
         }
         Ok(stopped)
+    }
+
+    /// Begins what the policies of applications want by now, and answers what that was. Who
+    /// looks at what has to be known to the storage before.
+    ///
+    /// # Errors
+    /// Where the storage does not answer; then it has to be done again.
+    pub async fn begin_due(&self, now: Timestamp) -> Result<Vec<Begun>> {
+        let begun = self.shared.store.begin_due(now).await?;
+        for Begun { instance, .. } in &begun {
+            self.publish(instance, None);
+            self.carry_out_later(instance.clone());
+        }
+        Ok(begun)
+    }
+
+    /// Puts off all that would end an instance by itself, with an entry of the audit log.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or [`Error::Conflict`] where it does not run.
+    pub async fn extend(
+        &self,
+        id: InstanceId,
+        until: Timestamp,
+        entry: NewEntry,
+    ) -> Result<Instance> {
+        let instance = self.shared.store.extend(id, until, entry).await?;
+        self.publish(&instance, None);
+        Ok(instance)
     }
 
     fn publish(&self, instance: &Instance, step: Option<Step>) {

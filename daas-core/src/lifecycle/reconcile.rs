@@ -43,7 +43,7 @@ impl Verdict {
     fn of(row: &Instance, seen: Option<&Observed>) -> Self {
         use InstanceState as S;
         use PowerState as P;
-        let Some(seen) = seen else {
+        let Some(seen) = seen.filter(|seen| seen.power != P::Absent) else {
             return match row.state {
                 S::Running | S::Suspended | S::Stopped => Self::Gone,
                 _ => Self::Fine,
@@ -196,7 +196,7 @@ impl Lifecycle {
     }
 
     /// Looks at an instance that nobody wants anything of, and makes row and desktop agree.
-    async fn look_at(&self, id: InstanceId) -> Result<()> {
+    pub(super) async fn look_at(&self, id: InstanceId) -> Result<()> {
         // Who holds it sees for themselves.
         let Some(_lock) = self.shared.locks.try_lock(id) else {
             return Ok(());

@@ -166,7 +166,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// Why an instance failed, or was stopped.
+/// Why an instance failed, or was stopped or frozen without anybody's wanting it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureReason {
     /// What was being done.
@@ -197,7 +197,7 @@ pub struct Instance {
     pub state: InstanceState,
     /// Grows by one with each change of the row; who read an older one must not write.
     pub revision: i64,
-    /// Why it failed, where it did, or why it was stopped without anybody's wanting it.
+    /// Why it failed, where it did, or why it was stopped or frozen without anybody's wanting it.
     pub failure: Option<FailureReason>,
     /// Where the desktop listens, once that is known.
     pub endpoint: Option<Endpoint>,
@@ -216,6 +216,10 @@ pub struct Instance {
     pub input_at: Option<Timestamp>,
     /// Until when it was asked to be kept, whatever else would end it.
     pub extended_to: Option<Timestamp>,
+    /// When it last began to run after it had been started; being frozen changes nothing.
+    pub started_at: Option<Timestamp>,
+    /// When it last began to run, be it started or thawed.
+    pub running_since: Option<Timestamp>,
 }
 
 impl Instance {
@@ -242,6 +246,8 @@ impl Instance {
             seen_at: None,
             input_at: None,
             extended_to: None,
+            started_at: None,
+            running_since: None,
         }
     }
 

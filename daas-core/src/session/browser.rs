@@ -59,7 +59,14 @@ impl Browser {
         match typed {
             C::Disconnect(_) => return Err(End::BrowserLeft { code: None }),
             C::Size(size) => self.size(&size, raw, out),
-            C::Mouse(_) | C::Key(_) | C::Touch(_) if !self.is_open => self.held.push(opcode, raw),
+            C::Mouse(_) | C::Key(_) | C::Touch(_) => {
+                out.has_input = true;
+                if self.is_open {
+                    out.to_gateway.extend_from_slice(raw);
+                } else {
+                    self.held.push(opcode, raw);
+                }
+            }
             C::Clipboard(opened) => {
                 if self.clipboard.open(&opened, &mut out.ways()) {
                     out.to_gateway.extend_from_slice(raw);

@@ -1,6 +1,8 @@
 //! What passed through a session, readable while it runs.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+use crate::model::Timestamp;
 
 /// Counts of a session that runs.
 #[derive(Debug, Default)]
@@ -12,6 +14,8 @@ pub struct Counters {
     instructions_from_browser: AtomicU64,
     buffered: AtomicU64,
     buffered_max: AtomicU64,
+    /// When there was input last, as a [`Timestamp`]; 0 where there was none.
+    input_at: AtomicI64,
 }
 
 /// Counts of a session at one moment.
@@ -46,6 +50,17 @@ impl Counters {
             buffered: self.buffered.load(Relaxed),
             buffered_max: self.buffered_max.load(Relaxed),
         }
+    }
+
+    /// When keys, pointer or fingers last did something that was for the desktop.
+    #[must_use]
+    pub fn input_at(&self) -> Option<Timestamp> {
+        let at = self.input_at.load(Relaxed);
+        (at > 0).then_some(Timestamp(at))
+    }
+
+    pub(super) fn had_input(&self) {
+        self.input_at.store(Timestamp::now().0, Relaxed);
     }
 
     pub(super) fn sent_to_browser(&self, bytes: usize, instructions: usize) {

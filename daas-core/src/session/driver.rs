@@ -164,6 +164,9 @@ impl Shared {
         if !output.to_browser.is_empty() {
             self.for_browser.notify_one();
         }
+        if std::mem::take(&mut output.has_input) {
+            self.counters.had_input();
+        }
         if let (Some(size), Some(resize)) = (output.resize.take(), &self.resize) {
             resize.send_replace(Some(size));
         }

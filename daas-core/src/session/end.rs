@@ -69,6 +69,8 @@ pub enum StopReason {
     Idle,
     /// The hours that the desktops of the person may run are used up.
     OutOfTime,
+    /// The time that the desktop was to run is over.
+    LifetimeOver,
 }
 
 /// Why a message of a browser was refused.
@@ -165,9 +167,11 @@ impl StopReason {
     #[must_use]
     pub const fn status(self) -> Status {
         match self {
-            Self::InstanceStopped | Self::LoggedOut | Self::ShuttingDown | Self::OutOfTime => {
-                Status::SessionClosed
-            }
+            Self::InstanceStopped
+            | Self::LoggedOut
+            | Self::ShuttingDown
+            | Self::OutOfTime
+            | Self::LifetimeOver => Status::SessionClosed,
             Self::Revoked => Status::ClientUnauthorized,
             Self::TakenOver => Status::SessionConflict,
             Self::Idle => Status::SessionTimeout,
@@ -185,6 +189,7 @@ impl StopReason {
             Self::TakenOver => "The desktop was opened in another window.",
             Self::Idle => "The desktop was not used for a long time.",
             Self::OutOfTime => "The desktop was stopped, as its hours for this week are used up.",
+            Self::LifetimeOver => "The desktop was ended, as its time is over.",
         }
     }
 }
@@ -199,6 +204,7 @@ impl fmt::Display for StopReason {
             Self::TakenOver => "taken over by another session",
             Self::Idle => "not used for too long",
             Self::OutOfTime => "hours used up",
+            Self::LifetimeOver => "lifetime over",
         })
     }
 }

@@ -59,6 +59,8 @@ pub struct Output {
     pub to_browser: Vec<u8>,
     /// The screen is to get this size; the gateway cannot do it.
     pub resize: Option<ScreenSize>,
+    /// Somebody used keys, pointer or fingers.
+    pub has_input: bool,
 }
 
 /// What is to be done with bytes of the gateway.

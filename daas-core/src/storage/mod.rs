@@ -16,10 +16,11 @@ pub use sqlite::Sqlite;
 
 use async_trait::async_trait;
 
+use crate::audit::NewEntry;
 use crate::error::Result;
 use crate::fleet::Bounds;
 use crate::model::{
-    Action, App, AppId, Endpoint, FailureReason, Instance, InstanceId, InstanceState, Quota,
+    Action, App, AppId, Due, Endpoint, FailureReason, Instance, InstanceId, InstanceState, Quota,
     Timestamp, UserId,
 };
 
@@ -35,6 +36,37 @@ pub enum Outcome {
     Failed(FailureReason),
     /// The desktop had ended by itself.
     Ended,
+    /// It cannot be done, so something else is to be done, for a reason.
+    Instead(FailureReason),
+}
+
+/// That an instance is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// Which.
+    pub instance: InstanceId,
+    /// When somebody last looked at it.
+    pub seen_at: Timestamp,
+    /// When there was last input of theirs, if there was any.
+    pub input_at: Option<Timestamp>,
+}
+
+/// What was begun by itself.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// The row with the intent.
+    pub instance: Instance,
+    /// By which policy.
+    pub due: Due,
+}
+
+/// An instance that is nobody's.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The instance.
+    pub instance: Instance,
+    /// Whether its host is not to have instances any more.
+    pub drained: bool,
 }
 
 /// One step in the life of an instance.
@@ -83,6 +115,24 @@ pub trait Instances: Send + Sync + 'static {
     async fn instance(&self, id: InstanceId) -> Result<Instance>;
     /// Instances that are not deleted, the newest first; of one owner, or of all.
     async fn instances(&self, owner: Option<UserId>) -> Result<Vec<Instance>>;
+    /// Adds an instance that is nobody's in the state `requested`, to wait for somebody, if
+    /// fewer than so many of its application wait or are to (else answers that it did not), and
+    /// a host has room for it (else `Exhausted`).
+    async fn add_waiting(&self, instance: Instance, most: u32, bounds: Bounds) -> Result<bool>;
+    /// Instances that are nobody's and not deleted, the oldest first.
+    async fn waiting(&self) -> Result<Vec<Waiting>>;
+    /// Gives somebody the oldest instance of an application that is nobody's and runs, as if
+    /// it were launched now: if all their quotas allow one more, else `Exhausted`. Answers
+    /// nothing where none waits.
+    async fn claim(
+        &self,
+        app: AppId,
+        owner: UserId,
+        general: Quota,
+        now: Timestamp,
+    ) -> Result<Option<Instance>>;
+    /// Writes the intent to delete an instance, if it is still nobody's; answers the row.
+    async fn discard(&self, id: InstanceId, now: Timestamp) -> Result<Option<Instance>>;
     /// Instances that are not deleted though their owner is, and that nobody deletes.
     async fn ownerless_instances(&self) -> Result<Vec<InstanceId>>;
     /// Writes the intent to do something, if the state allows it (else `Conflict`), and
@@ -100,6 +150,16 @@ pub trait Instances: Send + Sync + 'static {
     /// all or with that application. Each row gets the reason in words as its failure, which
     /// stays when it is stopped, and the audit log an entry. Answers the rows.
     async fn stop_out_of_time(&self, general: Quota, now: Timestamp) -> Result<Vec<Instance>>;
+    /// Writes that instances are in use. Times only grow, and revisions stay: who carries
+    /// something out goes on.
+    async fn note_use(&self, used: Vec<Used>) -> Result<()>;
+    /// Puts off all that would end an instance by itself, with an entry of the audit log, and
+    /// answers the row; `Conflict` where it does not run. Times only grow, and its revision
+    /// stays.
+    async fn extend(&self, id: InstanceId, until: Timestamp, entry: NewEntry) -> Result<Instance>;
+    /// Writes the intents that the policies of applications want by now. As for
+    /// [`stop_out_of_time`](Self::stop_out_of_time), rows and audit log say why.
+    async fn begin_due(&self, now: Timestamp) -> Result<Vec<Begun>>;
     /// Writes what became of an action, if the row is still at the revision that
     /// [`begin`](Self::begin) answered (else `Conflict`), and answers the new row.
     async fn finish(

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use daas_core::Secret;
 use daas_core::gateway::Connection;
+use daas_core::model::Timestamp;
 use daas_core::session::{
     BrowserSink, BrowserStream, Counters, End, Ended, Options, Received, ScreenSize, Settings,
     Status, StopReason, run,
@@ -181,6 +182,32 @@ async fn whole_instructions_go_at_once_and_parts_wait() {
     assert_eq!(ended.statistics.instructions_from_browser, 2);
     assert_eq!(ended.statistics.bytes_to_gateway, 11);
     assert_eq!(ended.statistics, counters.snapshot());
+}
+
+/// What a page does by itself is no use of a desktop.
+#[tokio::test(start_paused = true)]
+async fn only_keys_and_pointer_are_input() {
+    let mut bench = Bench::start(true, b"4.sync,1.1;");
+    assert_eq!(bench.frame().await, "4.sync,1.1;");
+    for idle in [
+        "4.sync,1.1;",
+        "4.size,3.640,3.480;",
+        "3.nop;",
+        "9.clipboard,1.0,10.text/plain;4.blob,1.0,4.YWJj;3.end,1.0;",
+    ] {
+        bench.say(idle.as_bytes()).await;
+        bench.expect_at_guacd(idle).await;
+        assert_eq!(bench.counters.input_at(), None, "{idle}");
+    }
+    bench.say(b"0.,4.ping,2.77;").await;
+    assert_eq!(bench.frame().await, "0.,4.ping,2.77;");
+    assert_eq!(bench.counters.input_at(), None);
+    let before = Timestamp::now();
+    for input in ["5.mouse,1.1,1.1,1.0;", "3.key,2.97,1.1;"] {
+        bench.say(input.as_bytes()).await;
+        bench.expect_at_guacd(input).await;
+        assert!(bench.counters.input_at() >= Some(before), "{input}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

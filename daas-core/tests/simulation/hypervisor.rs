@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::life::Life;
-use crate::world::{Desktop, Inner, Power};
+use crate::world::{Desktop, Happening, Inner, Power};
 
 pub struct Engine {
     pub life: Arc<Life>,
@@ -30,6 +30,12 @@ fn unreachable() -> Error {
     }
 }
 
+/// The slug of the application whose desktops cannot be frozen.
+pub const RIGID: &str = "rigid";
+const UNSUPPORTED: Error = Error::Unsupported {
+    backend: "the engine",
+    operation: "freezing it",
+};
 const GONE: Error = Error::NotFound { what: "instance" };
 
 fn observed(id: InstanceId, desktop: &Desktop) -> Observed {
@@ -113,12 +119,14 @@ impl Hypervisor for Engine {
 
     async fn create(&self, spec: &Spec) -> Result<()> {
         let (id, host) = (spec.id, self.host);
+        let is_rigid = spec.name == RIGID;
         self.change(id, "create", |inner| {
             let endpoint = inner.new_endpoint();
             let desktop = inner.desktops.entry(id).or_insert(Desktop {
                 host,
                 power: Power::Stopped,
                 endpoint,
+                is_rigid,
             });
             assert_eq!(desktop.host, host, "{id} is made on two hosts");
             Ok(())
@@ -139,11 +147,8 @@ impl Hypervisor for Engine {
             match desktop.power {
                 Power::Stopped => {
                     let ready_at = Timestamp::now().plus_ms(boot as i64);
-                    *desktop = Desktop {
-                        host,
-                        power: Power::Runs { ready_at },
-                        endpoint,
-                    };
+                    desktop.power = Power::Runs { ready_at };
+                    desktop.endpoint = endpoint;
                 }
                 Power::Runs { .. } => {}
                 Power::Frozen { .. } => {
@@ -169,6 +174,10 @@ impl Hypervisor for Engine {
         let host = self.host;
         self.change(id, "suspend", |inner| {
             let desktop = on(inner, host, id)?;
+            if desktop.is_rigid {
+                self.life.world.count(Happening::StopInstead);
+                return Err(UNSUPPORTED);
+            }
             match desktop.power {
                 Power::Runs { ready_at } => desktop.power = Power::Frozen { ready_at },
                 Power::Frozen { .. } => {}

@@ -1,22 +1,26 @@
 //! One life of the server: from its start until it is killed, or ends.
 
+use std::collections::BTreeMap;
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use daas_core::audit::AuditAction;
 use daas_core::fleet::{Fleet, FleetConfig, HostSetup};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
-use daas_core::model::{Action, AppId, InstanceId, Quota, Timestamp, UserId};
-use daas_core::storage::{Instances as _, People as _, Sqlite};
+use daas_core::model::{
+    Action, App, AppId, Ending, Instance, InstanceId, InstanceState, Policies, Policy, Quota,
+    Timestamp, UserId,
+};
+use daas_core::storage::{Instances as _, People as _, Sqlite, Used};
 use daas_core::{Error, Result, simulation};
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{interval, sleep};
 
 use crate::check;
-use crate::hypervisor::Engine;
+use crate::hypervisor::{Engine, RIGID};
 use crate::store::Store;
 use crate::support;
 use crate::world::{Desktop, Fate, HOSTS, Happening, Power, World};
@@ -25,6 +29,15 @@ use crate::world::{Desktop, Fate, HOSTS, Happening, Power, World};
 const RECONCILE: Duration = Duration::from_secs(15);
 /// Time in which all must be well again.
 const SETTLED: Duration = Duration::from_secs(30);
+/// How often it is looked what is due.
+const POLICIES: Duration = Duration::from_secs(7);
+/// For how long policies are kept in the last life.
+const KEPT: Duration = Duration::from_secs(120);
+/// How often pools are filled, and how many desktops wait in the one that there is.
+const FILL: Duration = Duration::from_secs(5);
+pub const READY: u32 = 2;
+/// Time in which the pool is full again, even if it pauses after a failure.
+const FILLED: Duration = Duration::from_secs(60);
 /// What somebody may want.
 const ACTIONS: [Action; 5] = [
     Action::Start,
@@ -39,9 +52,28 @@ pub struct Life {
     pub world: Arc<World>,
     killed: AtomicBool,
     death: Notify,
+    /// Instances that somebody looks at, and when there was last input.
+    viewers: Mutex<BTreeMap<InstanceId, Option<Timestamp>>>,
 }
 
 impl Life {
+    pub fn viewers(&self) -> MutexGuard<'_, BTreeMap<InstanceId, Option<Timestamp>>> {
+        self.viewers.lock().unwrap()
+    }
+
+    /// Who looks at what.
+    fn used(&self) -> Vec<Used> {
+        let seen_at = Timestamp::now();
+        let viewers = self.viewers();
+        let each = viewers.iter();
+        let used = each.map(|(&instance, &input_at)| Used {
+            instance,
+            seen_at,
+            input_at,
+        });
+        used.collect()
+    }
+
     /// Makes a call, unless it fails or the server dies. Nothing follows on death.
     pub async fn call<T>(
         &self,
@@ -95,9 +127,11 @@ struct Server {
     life: Arc<Life>,
     /// Without faults: for those who only look.
     store: Arc<Sqlite>,
+    /// With faults.
+    faulty: Arc<Store>,
     lifecycle: Lifecycle,
     owner: UserId,
-    app: AppId,
+    apps: Vec<App>,
 }
 
 /// Runs something in a life that begins now.
@@ -111,6 +145,7 @@ fn begin<F: Future<Output = ()>>(world: &Arc<World>, run: impl FnOnce(Server) ->
             world: Arc::clone(world),
             killed: AtomicBool::new(false),
             death: Notify::new(),
+            viewers: Mutex::default(),
         });
         let server = start_server(&life).await;
         let run = run(server);
@@ -126,7 +161,7 @@ fn begin<F: Future<Output = ()>>(world: &Arc<World>, run: impl FnOnce(Server) ->
 async fn start_server(life: &Arc<Life>) -> Server {
     let (db, keys) = life.world.files();
     let store = Arc::new(Sqlite::open(&db, &keys).await.unwrap());
-    let (owner, app) = first_rows(&store).await;
+    let (owner, apps) = first_rows(&store).await;
     let faulty = Arc::new(Store {
         life: Arc::clone(life),
         store: Arc::clone(&store),
@@ -145,31 +180,104 @@ async fn start_server(life: &Arc<Life>) -> Server {
         ..LifecycleConfig::default()
     };
     let fleet = Fleet::new(hosts.collect(), FleetConfig::default());
-    let lifecycle = Lifecycle::new(faulty, fleet.clone(), config);
+    let lifecycle = Lifecycle::new(faulty.clone(), fleet.clone(), config);
     let (watching, comparing) = (lifecycle.clone(), lifecycle.clone());
+    let keeping = Keeping {
+        life: Arc::clone(life),
+        store: faulty.clone(),
+        lifecycle: lifecycle.clone(),
+    };
+    tokio::spawn(async move { keeping.run().await });
     tokio::spawn(async move { watching.watch().await });
     tokio::spawn(async move { comparing.keep_reconciled(RECONCILE).await });
     tokio::spawn(async move { fleet.keep_fresh().await });
+    let (filling, app) = (lifecycle.clone(), apps[0].id);
+    tokio::spawn(async move {
+        let mut ticks = interval(FILL);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = filling.claimed() => {}
+            }
+            // It is tried again.
+            drop(filling.fill_pools(&[(app, READY)], Timestamp::now()).await);
+        }
+    });
     Server {
         life: Arc::clone(life),
         store,
+        faulty,
         lifecycle,
         owner,
-        app,
+        apps,
     }
 }
 
-async fn first_rows(store: &Sqlite) -> (UserId, AppId) {
+/// Keeps policies as the server does.
+struct Keeping {
+    life: Arc<Life>,
+    store: Arc<Store>,
+    lifecycle: Lifecycle,
+}
+
+impl Keeping {
+    async fn run(&self) {
+        loop {
+            sleep(POLICIES).await;
+            let (now, used) = (Timestamp::now(), self.life.used());
+            if now >= self.life.world.inner().policies_until {
+                return;
+            }
+            if self.store.note_use(used).await.is_err() {
+                continue;
+            }
+            let Ok(begun) = self.lifecycle.begin_due(now).await else {
+                continue;
+            };
+            for begun in begun {
+                self.life.viewers().remove(&begun.instance.id);
+            }
+            self.life.world.inner().policies_kept = now;
+        }
+    }
+}
+
+/// Policies that are short, so that much ends by them.
+fn apps() -> [App; 3] {
+    let policy = |action, after_s| Some(Policy { action, after_s });
+    let with = |slug, policies| App {
+        policies,
+        ..support::app(slug)
+    };
+    let brief = Policies {
+        disconnect: policy(Ending::Suspend, 30),
+        idle: policy(Ending::Stop, 50),
+        lifetime: policy(Ending::Delete, 90),
+    };
+    let rigid = Policies {
+        idle: policy(Ending::Suspend, 25),
+        ..Policies::default()
+    };
+    [
+        with("desktop", Policies::default()),
+        with("brief", brief),
+        with(RIGID, rigid),
+    ]
+}
+
+async fn first_rows(store: &Sqlite) -> (UserId, Vec<App>) {
     if store.count_users().await.unwrap() == 0 {
         let (user, entry) = (
             support::user("ada"),
             support::entry(AuditAction::UserCreate),
         );
         store.add_user(user, Vec::new(), entry).await.unwrap();
-        store.put_app(support::app("desktop")).await.unwrap();
+        for app in apps() {
+            store.put_app(app).await.unwrap();
+        }
     }
     let owner = store.user_by_name("ada").await.unwrap().id;
-    (owner, store.apps().await.unwrap()[0].id)
+    (owner, store.apps().await.unwrap())
 }
 
 /// A life in which people do things and things go wrong.
@@ -186,17 +294,34 @@ pub fn live(world: &Arc<World>) {
 /// A life without faults, at the end of which all is well.
 pub fn settle(world: &Arc<World>) {
     begin(world, |server| async move {
-        sleep(SETTLED).await;
+        // The last time that policies are kept.
+        let until = Timestamp::now().plus_ms(1000 * KEPT.as_secs() as i64);
+        server.life.world.inner().policies_until = until;
+        sleep(KEPT + SETTLED).await;
         check::agree(&server.life.world, &server.store).await;
+        check::nothing_is_left_due(&server.life.world, &server.store).await;
+        let kept = server.life.world.inner().policies_kept;
+        assert!(kept >= until.plus_ms(-1000 * POLICIES.as_secs() as i64 - 1));
+        sleep(FILLED).await;
+        check::agree(&server.life.world, &server.store).await;
+        check::is_full(&server.store).await;
     });
+}
+
+fn runs(row: &Instance) -> bool {
+    row.state == InstanceState::Running
 }
 
 impl Server {
     async fn step(&self) {
         let world = &self.life.world;
         match world.between(0, 99) {
-            0..40 => self.launch().await,
-            40..80 => self.act().await,
+            0..32 => self.launch().await,
+            32..60 => self.act().await,
+            60..70 => self.look().await,
+            70..73 => self.leave(),
+            73..77 => self.input(),
+            77..80 => self.extend().await,
             80..87 => self.end_desktop(),
             87..91 => self.lose_desktop(),
             91..94 => self.touch_desktop(),
@@ -208,7 +333,13 @@ impl Server {
 
     async fn launch(&self) {
         self.life.world.count(Happening::Launch);
-        if let Ok(instance) = self.lifecycle.launch(self.owner, self.app).await {
+        let ids: Vec<AppId> = self.apps.iter().map(|app| app.id).collect();
+        let app = self.life.world.pick(&ids).unwrap();
+        if let Ok(instance) = self.lifecycle.launch(self.owner, app).await {
+            assert_eq!(instance.owner, Some(self.owner));
+            if instance.state == InstanceState::Running {
+                self.life.world.count(Happening::Claim);
+            }
             self.told(instance.id, Action::Start);
         }
     }
@@ -222,16 +353,74 @@ impl Server {
 
     async fn act(&self) {
         let world = &self.life.world;
-        let rows = self.store.instances(None).await.unwrap();
-        let mut ids: Vec<InstanceId> = rows.iter().map(|row| row.id).collect();
-        ids.sort_unstable();
-        let (Some(id), Some(action)) = (world.pick(&ids), world.pick(&ACTIONS)) else {
+        let (Some(row), Some(action)) = (self.a_row(|_| true).await, world.pick(&ACTIONS)) else {
             return;
         };
+        let id = row.id;
+        let is_rigid = |app: &App| app.id == row.app && app.slug == RIGID;
+        if action == Action::Suspend && self.apps.iter().any(is_rigid) {
+            // Whoever asks for what cannot be is told that it failed.
+            return;
+        }
         world.count(Happening::Act);
         if self.lifecycle.act(id, action).await.is_ok() {
             self.told(id, action);
         }
+    }
+
+    async fn a_row(&self, fits: fn(&Instance) -> bool) -> Option<Instance> {
+        let mut rows = self.store.instances(None).await.unwrap();
+        rows.retain(fits);
+        rows.sort_unstable_by_key(|row| row.id);
+        let places: Vec<usize> = (0..rows.len()).collect();
+        let place = self.life.world.pick(&places)?;
+        Some(rows.swap_remove(place))
+    }
+
+    /// Somebody looks at a desktop, as a tunnel is opened: first that is noted, and then looked
+    /// whether it runs.
+    async fn look(&self) {
+        let Some(row) = self.a_row(runs).await else {
+            return;
+        };
+        let used = Used {
+            instance: row.id,
+            seen_at: Timestamp::now(),
+            input_at: None,
+        };
+        if self.faulty.note_use(vec![used]).await.is_err() {
+            return;
+        }
+        let now = self.faulty.instance(row.id).await;
+        if now.is_ok_and(|row| runs(&row)) {
+            self.life.world.count(Happening::Look);
+            self.life.viewers().insert(row.id, None);
+        }
+    }
+
+    fn leave(&self) {
+        let watched: Vec<InstanceId> = self.life.viewers().keys().copied().collect();
+        if let Some(id) = self.life.world.pick(&watched) {
+            self.life.viewers().remove(&id);
+        }
+    }
+
+    fn input(&self) {
+        let watched: Vec<InstanceId> = self.life.viewers().keys().copied().collect();
+        if let Some(id) = self.life.world.pick(&watched) {
+            self.life.viewers().insert(id, Some(Timestamp::now()));
+        }
+    }
+
+    async fn extend(&self) {
+        let Some(row) = self.a_row(runs).await else {
+            return;
+        };
+        self.life.world.count(Happening::Extend);
+        let until = Timestamp::now().plus_ms(self.life.world.between(1000, 60_000) as i64);
+        let entry = support::entry(AuditAction::InstanceExtend);
+        // It may have stopped meanwhile.
+        drop(self.lifecycle.extend(row.id, until, entry).await);
     }
 
     fn a_desktop(&self) -> Option<InstanceId> {
@@ -272,6 +461,7 @@ impl Server {
         let endpoint = inner.new_endpoint();
         if let Some(desktop) = inner.desktops.get_mut(&id) {
             desktop.power = match desktop.power {
+                Power::Runs { .. } if desktop.is_rigid => Power::Stopped,
                 Power::Runs { ready_at } => Power::Frozen { ready_at },
                 Power::Frozen { ready_at } => Power::Runs { ready_at },
                 Power::Stopped => {
@@ -295,6 +485,7 @@ impl Server {
             host,
             power: Power::Runs { ready_at },
             endpoint: inner.new_endpoint(),
+            is_rigid: false,
         };
         inner.desktops.insert(id, desktop);
     }

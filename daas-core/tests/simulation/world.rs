@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use daas_core::hypervisor::HypervisorEvent;
 use daas_core::model::{Action, Endpoint, InstanceId, Timestamp};
+use daas_core::storage::Used;
 
 use crate::support::T0;
 
@@ -16,11 +17,13 @@ use crate::support::T0;
 pub const HOSTS: [&str; 2] = ["one", "two"];
 
 /// How often each kind of thing happened, over all seeds.
-static TOTALS: [AtomicU64; Happening::ALL.len()] = [const { AtomicU64::new(0) }; 10];
+static TOTALS: [AtomicU64; Happening::ALL.len()] = [const { AtomicU64::new(0) }; 15];
 
 #[derive(Clone, Copy, Debug)]
 pub enum Happening {
     Launch,
+    /// One got a desktop that waited.
+    Claim,
     Act,
     FailedBefore,
     FailedAfter,
@@ -30,11 +33,16 @@ pub enum Happening {
     DesktopLost,
     DesktopTouched,
     DesktopFound,
+    Look,
+    Extend,
+    EndByPolicy,
+    StopInstead,
 }
 
 impl Happening {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 15] = [
         Self::Launch,
+        Self::Claim,
         Self::Act,
         Self::FailedBefore,
         Self::FailedAfter,
@@ -44,6 +52,10 @@ impl Happening {
         Self::DesktopLost,
         Self::DesktopTouched,
         Self::DesktopFound,
+        Self::Look,
+        Self::Extend,
+        Self::EndByPolicy,
+        Self::StopInstead,
     ];
 }
 
@@ -70,6 +82,16 @@ pub struct Desktop {
     pub host: usize,
     pub power: Power,
     pub endpoint: Endpoint,
+    /// It cannot be frozen.
+    pub is_rigid: bool,
+}
+
+/// What the storage has promised to know of an instance.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Promise {
+    pub seen_at: Option<Timestamp>,
+    pub input_at: Option<Timestamp>,
+    pub extended_to: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +119,11 @@ pub struct Inner {
     pub faults: bool,
     /// What somebody was told to be under way, last.
     pub told: BTreeMap<InstanceId, Action>,
+    pub promises: BTreeMap<InstanceId, Promise>,
+    /// When it was last seen to that policies are kept.
+    pub policies_kept: Timestamp,
+    /// From then on nobody sees to it.
+    pub policies_until: Timestamp,
     addresses: u32,
 }
 
@@ -135,6 +162,9 @@ impl World {
             outage_until: [T0; HOSTS.len()],
             faults: true,
             told: BTreeMap::new(),
+            promises: BTreeMap::new(),
+            policies_kept: T0,
+            policies_until: Timestamp(i64::MAX),
             addresses: 0,
         };
         Arc::new(Self {
@@ -191,6 +221,21 @@ impl World {
     pub fn pick<T: Copy>(&self, of: &[T]) -> Option<T> {
         let last = (of.len() as u64).checked_sub(1)?;
         of.get(self.between(0, last) as usize).copied()
+    }
+
+    pub fn promise_use(&self, used: &[Used]) {
+        let mut inner = self.inner();
+        for used in used {
+            let promise = inner.promises.entry(used.instance).or_default();
+            promise.seen_at = promise.seen_at.max(Some(used.seen_at));
+            promise.input_at = promise.input_at.max(used.input_at);
+        }
+    }
+
+    pub fn promise_extension(&self, id: InstanceId, until: Timestamp) {
+        let mut inner = self.inner();
+        let promise = inner.promises.entry(id).or_default();
+        promise.extended_to = promise.extended_to.max(Some(until));
     }
 
     /// What becomes of the next call.

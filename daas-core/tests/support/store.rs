@@ -13,8 +13,8 @@ use daas_core::Secret;
 use daas_core::audit::chain::Verifier;
 use daas_core::audit::{Actor, AuditAction, Entry, NewEntry, Outcome, Target, TargetKind};
 use daas_core::model::{
-    App, AppId, AppKind, Group, GroupId, Instance, InstanceId, Protocol, Quota, Resources, Role,
-    Session, SessionId, Timestamp, User, UserId,
+    App, AppId, AppKind, Group, GroupId, Instance, InstanceId, Policies, Protocol, Quota,
+    Resources, Role, Session, SessionId, Timestamp, User, UserId,
 };
 use daas_core::storage::{AuditQuery, Order, Sqlite, Store};
 use tempfile::TempDir;
@@ -56,6 +56,7 @@ pub fn app(slug: &str) -> App {
             memory_mib: 2048,
             disk_mib: 1024,
         },
+        policies: Policies::default(),
         hosts: Vec::new(),
         created_at: T0,
     }

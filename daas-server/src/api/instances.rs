@@ -4,16 +4,17 @@ use std::collections::HashMap;
 
 use daas_core::Error;
 use daas_core::access::{Caller, LoggedIn};
-use daas_core::audit::{AuditAction, Target, TargetKind};
+use daas_core::audit::{AuditAction, Details, Target, TargetKind};
 use daas_core::model::{
     Action, App, AppId, Instance, InstanceId, InstanceState, Permission, Timestamp,
 };
 use hyper::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::JSON_MAX;
 use super::people::{CURSOR, GONE, limit};
-use super::view::{InstanceView, PageView};
+use super::view::{InstanceView, PageView, extension};
 use crate::Services;
 use crate::http::{Body, Call, Problem, json};
 
@@ -40,7 +41,7 @@ fn view<'a>(
     app: &'a App,
 ) -> InstanceView<'a> {
     let step = services.steps.of(instance.id);
-    let view = InstanceView::new(instance, app, step, services.tunnels.count(instance.id));
+    let view = InstanceView::new(services, instance, app, step);
     let may_see = caller.rights.may(Permission::HostsRead);
     view.on(services.fleet(), instance, may_see)
 }
@@ -169,21 +170,11 @@ async fn act(call: Call, caller: Caller, action: Action) -> Result<Response<Body
         services.tunnels.end_instance(instance.id);
     }
     let app = services.store.app(instance.app).await?;
-    note(services, &caller, audit_action(action), &instance, &app).await?;
+    note(services, &caller, action.into(), &instance, &app).await?;
     json(
         StatusCode::ACCEPTED,
         &view(services, &caller, &instance, &app),
     )
-}
-
-const fn audit_action(action: Action) -> AuditAction {
-    match action {
-        Action::Start => AuditAction::InstanceStart,
-        Action::Suspend => AuditAction::InstanceSuspend,
-        Action::Resume => AuditAction::InstanceResume,
-        Action::Stop => AuditAction::InstanceStop,
-        Action::Delete => AuditAction::InstanceDelete,
-    }
 }
 
 pub(super) async fn delete(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
@@ -204,6 +195,29 @@ pub(super) async fn suspend(call: Call, caller: Caller) -> Result<Response<Body>
 
 pub(super) async fn resume(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
     act(call, caller, Action::Resume).await
+}
+
+/// Puts off what would end it by itself: by the longest time of its policies, but not by more
+/// than the configuration allows at a time.
+pub(super) async fn extend(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
+    let services = call.services();
+    let instance = visible(&call, &caller).await?;
+    if !instance.is_of(caller.user.id) {
+        let detail = "Only its owner may do this.";
+        return Err(Problem::because(StatusCode::FORBIDDEN, detail).code("permission"));
+    }
+    let app = services.store.app(instance.app).await?;
+    let Some(longest) = extension(services, &app) else {
+        let detail = "Nothing ends this desktop by itself, or it cannot be put off.";
+        return Err(Problem::because(StatusCode::CONFLICT, detail));
+    };
+    let now = Timestamp::now();
+    let until = now.plus_ms(i64::try_from(longest.as_millis()).unwrap_or(i64::MAX));
+    let target = Target::new(TargetKind::Instance, instance.id, &app.name);
+    let mut entry = caller.by().did(AuditAction::InstanceExtend, target, now);
+    entry.after = Some(Details::of(&json!({ "until": until.rfc3339() })));
+    let extended = services.lifecycle.extend(instance.id, until, entry).await?;
+    json(StatusCode::OK, &view(services, &caller, &extended, &app))
 }
 
 #[derive(Serialize)]

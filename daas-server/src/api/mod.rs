@@ -100,6 +100,8 @@ pub(crate) static ROUTES: &[Route] = table! {
         scope InstancesWrite;
     POST "/api/v1/instances/{id}/resume" => ApiUnsafe(call, who) instances::resume,
         scope InstancesWrite;
+    POST "/api/v1/instances/{id}/extend" => ApiUnsafe(call, who) instances::extend,
+        scope InstancesWrite;
     POST "/api/v1/instances/{id}/tunnel" => SessionUnsafe(call, who) instances::ticket;
     GET "/api/v1/tunnel" => SessionUpgrade(call, who) instances::tunnel;
     GET "/api/v1/events" => Session(call, who) events::stream;

@@ -1,15 +1,18 @@
 //! The model as JSON shows it.
 
+use std::time::Duration;
+
 use daas_core::access::LoggedIn;
 use daas_core::fleet::{Fleet, HostState};
 use daas_core::lifecycle::Step;
 use daas_core::model::{
-    App, AppId, AppKind, FailureReason, HostName, Instance, InstanceId, InstanceState, Quota,
-    Resources,
+    App, AppId, AppKind, Due, Ending, FailureReason, HostName, Instance, InstanceId, InstanceState,
+    Quota, Resources, Why,
 };
 use serde::Serialize;
 
 use super::people::OneselfView;
+use crate::Services;
 
 #[derive(Serialize)]
 pub(super) struct SessionView<'a> {
@@ -82,7 +85,11 @@ pub(super) struct InstanceView<'a> {
     failure: Option<&'a FailureReason>,
     created_at: String,
     changed_at: String,
+    /// Whether it is nobody's, and waits for somebody.
+    waits: bool,
     tunnels: usize,
+    ends: Option<EndView>,
+    can_extend: bool,
     /// Whether its host does not answer, so that all this may be otherwise by now.
     stale: bool,
     #[serde(flatten)]
@@ -96,14 +103,52 @@ struct PlaceView<'a> {
     host_state: &'static str,
 }
 
+/// What is to be done with it by itself, if nothing comes in between.
+#[derive(Serialize)]
+struct EndView {
+    at: String,
+    action: Ending,
+    reason: Why,
+    after_s: u64,
+}
+
+impl From<Due> for EndView {
+    fn from(due: Due) -> Self {
+        Self {
+            at: due.at.rfc3339(),
+            action: due.policy.action,
+            reason: due.why,
+            after_s: due.policy.after_s,
+        }
+    }
+}
+
+/// What is to come, by what is known here: the storage learns of it a little later.
+fn next_end(services: &Services, instance: &Instance, app: &App, tunnels: usize) -> Option<Due> {
+    let input_at = services.tunnels.registry().input_at(instance.id);
+    let known = Instance {
+        input_at: instance.input_at.max(input_at),
+        ..instance.clone()
+    };
+    app.policies.due(&known, tunnels > 0)
+}
+
+/// By how much an end can be put off; nothing where there is none, or it cannot be.
+pub(super) fn extension(services: &Services, app: &App) -> Option<Duration> {
+    let longest = Duration::from_secs(app.policies.longest_s()?);
+    Some(longest.min(services.settings.extend)).filter(|by| !by.is_zero())
+}
+
 impl<'a> InstanceView<'a> {
     pub(super) fn new(
+        services: &Services,
         instance: &'a Instance,
         app: &'a App,
         step: Option<Step>,
-        tunnels: usize,
     ) -> Self {
         let step = step.filter(|_| crate::steps::has_step(instance.state));
+        let tunnels = services.tunnels.count(instance.id);
+        let runs = instance.state == InstanceState::Running;
         Self {
             id: instance.id,
             app: SummaryView::new(app),
@@ -112,7 +157,10 @@ impl<'a> InstanceView<'a> {
             failure: instance.failure.as_ref(),
             created_at: instance.created_at.rfc3339(),
             changed_at: instance.changed_at.rfc3339(),
+            waits: instance.owner.is_none(),
             tunnels,
+            ends: next_end(services, instance, app, tunnels).map(Into::into),
+            can_extend: runs && extension(services, app).is_some(),
             stale: false,
             place: None,
         }

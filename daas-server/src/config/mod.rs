@@ -5,6 +5,8 @@ mod error;
 mod hosts;
 mod load;
 mod origin;
+mod policies;
+mod pools;
 #[cfg(feature = "proxmox")]
 mod proxmox;
 mod proxy;
@@ -26,13 +28,14 @@ use daas_core::access::sign_on::ldap::LdapConfig;
 use daas_core::access::sign_on::oidc::OidcConfig;
 use daas_core::fleet::FleetConfig;
 use daas_core::lifecycle::LifecycleConfig;
-use daas_core::model::{App, AppId, Quota, Resources, Timestamp};
+use daas_core::model::{App, AppId, Policies, Quota, Resources, Timestamp};
 
 pub use acme::Acme;
 pub use error::{ConfigError, Place};
 pub use hosts::{HostConfig, HostKind};
 pub use load::Sources;
 pub use origin::Origin;
+pub use pools::Pools;
 #[cfg(feature = "proxmox")]
 pub use proxmox::ProxmoxSettings;
 pub use proxy::{AddressRange, RangeError};
@@ -90,6 +93,8 @@ pub struct Config {
     pub access: AccessConfig,
     /// `[limits]` of requests.
     pub rates: Rates,
+    /// For how long an end that comes by itself can be put off at a time; zero is never.
+    pub extend: Duration,
     /// `[ldap]`; nothing where no directory is asked.
     #[cfg(feature = "ldap")]
     pub ldap: Option<LdapConfig>,
@@ -98,6 +103,8 @@ pub struct Config {
     pub oidc: Vec<OidcConfig>,
     /// `[log]`.
     pub log: Log,
+    /// `[pools]`, and those of the applications.
+    pub pools: Pools,
     /// `[[catalogue.apps]]`.
     pub apps: Vec<App>,
 }
@@ -141,7 +148,8 @@ impl Config {
             #[cfg(feature = "proxmox")]
             raw.proxmox,
         )?;
-        let apps = apps(raw.catalogue)?;
+        let pools = pools::pools(&raw.pools, &raw.catalogue.apps)?;
+        let apps = apps(raw.catalogue, policies::general(&raw.policies)?)?;
         hosts::check_labels(&apps, &hosts)?;
         let acme = acme::acme(&raw.tls, &raw.storage.path)?;
         let tls = web::tls(raw.tls)?;
@@ -149,6 +157,7 @@ impl Config {
             lifecycle,
             access: access(limits)?,
             rates: web::rates(limits)?,
+            extend: policies::extend(limits)?,
             server: web::server(raw.server, tls.is_some() || acme.is_some())?,
             tls,
             acme,
@@ -163,6 +172,7 @@ impl Config {
             #[cfg(feature = "oidc")]
             oidc: sign_on::oidc(raw.oidc)?,
             log: log(&raw.log)?,
+            pools,
             apps,
         })
     }
@@ -316,7 +326,7 @@ fn is_slug(text: &str) -> bool {
     (1..=63).contains(&text.len()) && text.bytes().all(fit) && !text.starts_with('-')
 }
 
-fn apps(raw: raw::Catalogue) -> Result<Vec<App>, ConfigError> {
+fn apps(raw: raw::Catalogue, general: Policies) -> Result<Vec<App>, ConfigError> {
     let mut slugs = HashSet::new();
     for app in &raw.apps {
         if !slugs.insert(app.slug.clone()) {
@@ -324,10 +334,10 @@ fn apps(raw: raw::Catalogue) -> Result<Vec<App>, ConfigError> {
             return Err(ConfigError::key("catalogue.apps", text));
         }
     }
-    raw.apps.into_iter().map(app).collect()
+    raw.apps.into_iter().map(|raw| app(raw, general)).collect()
 }
 
-fn app(raw: raw::App) -> Result<App, ConfigError> {
+fn app(raw: raw::App, general: Policies) -> Result<App, ConfigError> {
     let key = "catalogue.apps";
     let wrong = |text: &str| Err(ConfigError::key(key, format!("`{}`: {text}", raw.slug)));
     if !is_slug(&raw.slug) {
@@ -339,6 +349,7 @@ fn app(raw: raw::App) -> Result<App, ConfigError> {
     if raw.cpu_millis < 10 || raw.memory_mib < 16 {
         return wrong("needs cpu_millis of 10 and memory_mib of 16 at least");
     }
+    let policies = policies::of_app(&raw, general)?;
     Ok(App {
         id: AppId::random(),
         slug: raw.slug,
@@ -354,6 +365,7 @@ fn app(raw: raw::App) -> Result<App, ConfigError> {
             memory_mib: raw.memory_mib,
             disk_mib: raw.disk_mib,
         },
+        policies,
         hosts: hosts::labels(key, &raw.hosts)?,
         created_at: Timestamp::now(),
     })

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use daas_core::access::sign_on::ldap::LdapConfig;
 #[cfg(feature = "oidc")]
 use daas_core::access::sign_on::oidc::OidcConfig;
-use daas_core::model::{AppKind, Protocol};
+use daas_core::model::{AppKind, Pool, Protocol};
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "proxmox")]
@@ -29,11 +29,13 @@ pub(super) struct Raw {
     pub(super) gateway: Gateway,
     pub(super) tunnel: Tunnel,
     pub(super) limits: Limits,
+    pub(super) policies: Policies,
     pub(super) log: Log,
     #[cfg(feature = "ldap")]
     pub(super) ldap: LdapConfig,
     #[cfg(feature = "oidc")]
     pub(super) oidc: Vec<OidcConfig>,
+    pub(super) pools: Pools,
     pub(super) catalogue: Catalogue,
 }
 
@@ -154,6 +156,8 @@ pub(super) struct Limits {
     pub(super) session_absolute_s: u64,
     pub(super) ticket_s: u64,
     pub(super) invitation_s: u64,
+    /// 0 is never.
+    pub(super) extend_s: u64,
     /// 0 is no limit; so for accounts.
     pub(super) requests_per_second_per_address: u32,
     pub(super) requests_burst_per_address: u32,
@@ -175,11 +179,32 @@ impl Default for Limits {
             session_absolute_s: 12 * 60 * 60,
             ticket_s: 30,
             invitation_s: 7 * 24 * 60 * 60,
+            extend_s: 60 * 60,
             // A school or an office may be behind one address.
             requests_per_second_per_address: 100,
             requests_burst_per_address: 500,
             requests_per_second_per_account: 50,
             requests_burst_per_account: 300,
+        }
+    }
+}
+
+/// `[policies]`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Policies {
+    pub(super) on_disconnect: String,
+    pub(super) on_idle: String,
+    pub(super) on_lifetime: String,
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        let keep = || "keep".to_owned();
+        Self {
+            on_disconnect: keep(),
+            on_idle: keep(),
+            on_lifetime: keep(),
         }
     }
 }
@@ -212,6 +237,23 @@ impl Default for Log {
     }
 }
 
+/// `[pools]`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Pools {
+    pub(super) time_zone: String,
+    pub(super) ahead_minutes: u32,
+}
+
+impl Default for Pools {
+    fn default() -> Self {
+        Self {
+            time_zone: "UTC".to_owned(),
+            ahead_minutes: 10,
+        }
+    }
+}
+
 /// `[catalogue]`.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -233,7 +275,11 @@ impl Default for Catalogue {
             cpu_millis: 2000,
             memory_mib: 2048,
             disk_mib: 0,
+            on_disconnect: None,
+            on_idle: None,
+            on_lifetime: None,
             hosts: Vec::new(),
+            pool: Pool::default(),
         };
         let desktop = "A whole Linux desktop with a file manager and a terminal.";
         let editor = "A text editor, full screen.";
@@ -271,8 +317,17 @@ pub(super) struct App {
     pub(super) memory_mib: u32,
     #[serde(default)]
     pub(super) disk_mib: u32,
+    /// None is as in `[policies]`; so for the two that follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) on_disconnect: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) on_idle: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) on_lifetime: Option<String>,
     #[serde(default)]
     pub(super) hosts: Vec<String>,
+    #[serde(default)]
+    pub(super) pool: Pool,
 }
 
 fn icon() -> String {

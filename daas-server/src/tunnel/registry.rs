@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use daas_core::model::{InstanceId, Timestamp, UserId};
 use daas_core::session::{Counters, Statistics, StopReason};
+use daas_core::storage::Used;
 use tokio::sync::watch;
 
 /// Whose a tunnel is, and where it leads.
@@ -47,6 +48,8 @@ pub struct OpenTunnel {
     pub since: Timestamp,
     /// What passed through so far.
     pub statistics: Statistics,
+    /// When there was input last, if there was any.
+    pub input_at: Option<Timestamp>,
 }
 
 /// Knows the tunnels that are open, and can end them. Clones are the same registry.
@@ -59,6 +62,8 @@ pub struct Registry {
 struct Inner {
     last: u64,
     open: HashMap<u64, Open>,
+    /// What was looked at by tunnels that have ended since it was asked for.
+    left: HashMap<InstanceId, Used>,
     /// Counts all changes of the table.
     changes: watch::Sender<u64>,
 }
@@ -113,6 +118,7 @@ impl Registry {
             about: open.about.clone(),
             since: open.since,
             statistics: open.counters.snapshot(),
+            input_at: open.counters.input_at(),
         };
         let mut list: Vec<_> = self.lock().open.iter().map(describe).collect();
         list.sort_unstable_by_key(|open| open.id);
@@ -126,6 +132,37 @@ impl Registry {
         let open = inner.open.iter();
         open.filter(|(id, open)| which.is(**id, &open.about))
             .count()
+    }
+
+    /// What was looked at since this was last asked for, until when, and when there was input.
+    /// What is not written then has to be [given back](Self::give_back).
+    #[must_use]
+    pub fn take_used(&self, now: Timestamp) -> Vec<Used> {
+        let mut inner = self.lock();
+        let mut used = std::mem::take(&mut inner.left);
+        for open in inner.open.values() {
+            add(&mut used, open.used(now));
+        }
+        used.into_values().collect()
+    }
+
+    /// Takes back what was not written.
+    pub fn give_back(&self, used: Vec<Used>) {
+        let mut inner = self.lock();
+        for used in used {
+            add(&mut inner.left, used);
+        }
+    }
+
+    /// When there was last input to an instance by a tunnel that is open, if there was any.
+    #[must_use]
+    pub fn input_at(&self, instance: InstanceId) -> Option<Timestamp> {
+        let inner = self.lock();
+        let open = inner.open.values();
+        let of_instance = open.filter(|open| open.about.instance == instance);
+        of_instance
+            .filter_map(|open| open.counters.input_at())
+            .max()
     }
 
     /// The sessions that have one open, each once.
@@ -161,6 +198,23 @@ impl Registry {
             }
         }
     }
+}
+
+impl Open {
+    fn used(&self, now: Timestamp) -> Used {
+        Used {
+            instance: self.about.instance,
+            seen_at: now,
+            input_at: self.counters.input_at(),
+        }
+    }
+}
+
+/// Several may look at one instance: the latest of each time counts.
+fn add(all: &mut HashMap<InstanceId, Used>, used: Used) {
+    let known = all.entry(used.instance).or_insert(used);
+    known.seen_at = known.seen_at.max(used.seen_at);
+    known.input_at = known.input_at.max(used.input_at);
 }
 
 impl Which {
@@ -201,7 +255,9 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let mut inner = self.registry.lock();
-        inner.open.remove(&self.id);
+        if let Some(open) = inner.open.remove(&self.id) {
+            add(&mut inner.left, open.used(Timestamp::now()));
+        }
         inner.changes.send_modify(|changes| *changes += 1);
     }
 }

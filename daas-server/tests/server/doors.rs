@@ -20,16 +20,17 @@ const SOON: Duration = Duration::from_secs(1);
 /// What guacd would say to who may not.
 const UNAUTHORIZED: &str = "3.769;10.disconnect;";
 
-struct House {
-    guacd: Guacd,
-    server: Server,
-    owner: User,
-    client: Client,
-    instance: String,
+/// A server with guacd, and a desktop that runs.
+pub(crate) struct House {
+    pub(crate) guacd: Guacd,
+    pub(crate) server: Server,
+    pub(crate) owner: User,
+    pub(crate) client: Client,
+    pub(crate) instance: String,
 }
 
 impl House {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(AccessConfig::default()).await
     }
 
@@ -60,7 +61,7 @@ impl House {
         }
     }
 
-    async fn ticket(&self, client: &Client) -> String {
+    pub(crate) async fn ticket(&self, client: &Client) -> String {
         let given = client.act(&format!("{}/tunnel", self.instance)).await;
         assert_eq!(given.status, 200, "{given:?}");
         given.json()["ticket"].as_str().unwrap().to_owned()
@@ -90,7 +91,7 @@ impl House {
     }
 
     /// Gets through to the desktop.
-    async fn enter(&self, client: &Client, ticket: &str) -> (sockets::Client, Peer) {
+    pub(crate) async fn enter(&self, client: &Client, ticket: &str) -> (sockets::Client, Peer) {
         let (answer, mut socket) = self.knock(client, ticket).await;
         assert!(answer.starts_with("http/1.1 101 "), "{answer}");
         assert!(socket.next().await.text().starts_with("0.,36."));

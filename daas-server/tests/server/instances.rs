@@ -79,6 +79,11 @@ async fn a_whole_life() {
     assert_eq!(running, client.get(&path).await.json());
     assert_eq!(running["app"]["slug"], "desktop");
     assert_eq!(running["tunnels"], 0);
+    // Nothing ends it by itself.
+    assert_eq!(
+        (&running["ends"], &running["can_extend"]),
+        (&Value::Null, &json!(false))
+    );
     let created = running["created_at"].as_str().unwrap();
     assert!(created.len() == 24 && created.ends_with('Z'), "{created}");
     for (action, intent, outcome) in [

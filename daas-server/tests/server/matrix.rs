@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use daas_core::access::sign_on::oidc::{Oidc, OidcConfig};
 use daas_core::access::{By, TOKEN_PREFIX};
-use daas_core::model::{Role, Scope, Session, Timestamp, User, UserId};
+use daas_core::model::{App, Policies, Role, Scope, Session, Timestamp, User, UserId};
 use daas_server::{SignOn, routes};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::client::Client;
-use crate::support::{Options, PASSWORD, Server, until};
+use crate::support::{Options, PASSWORD, Server, fixtures, until};
 
 /// Things of a new owner, and somebody and something that may be managed.
 struct World {
@@ -202,6 +202,12 @@ fn table() -> Vec<Line> {
             .after("suspend"),
         line(
             "POST",
+            "/api/v1/instances/{instance}/extend",
+            [401, 200, 404, 403, 403],
+        )
+        .scope(S::InstancesWrite),
+        line(
+            "POST",
             "/api/v1/instances/{instance}/tunnel",
             [401, 200, 404, 403, 403],
         ),
@@ -292,6 +298,16 @@ impl Maker {
         let provider = Oidc::new(nowhere).unwrap();
         options.sign_on = SignOn::default().with_providers(vec![provider]);
         let server = Server::start_with(options).await;
+        // So that there is an end to be put off.
+        let policies = Policies {
+            lifetime: "stop after 8h".parse().ok(),
+            ..Policies::default()
+        };
+        let app = App {
+            policies,
+            ..fixtures::app("desktop")
+        };
+        server.store.put_app(app).await.unwrap();
         let admin = server.log_in("admin").await;
         Self {
             server,

@@ -55,6 +55,8 @@ export class Desktop {
     /** @type {Map<string, Buffer[]>} */
     this.streams = new Map();
     this.nextStream = 1;
+    /** Keys or the pointer did something. */
+    this.onused = () => {};
     /** @type {Error | null} */
     this.protocolError = null;
     socket.on('message', (data) => this.message(String(data)));
@@ -94,6 +96,7 @@ export class Desktop {
     if (opcode === '') return this.send('', ...parameters);
     if (opcode === 'sync') return void this.syncs++;
     this.received.push([opcode, ...parameters]);
+    if (opcode === 'key' || opcode === 'mouse') this.onused();
     const [first = '', second = ''] = parameters;
     if (opcode === 'size') this.resize(Number(first), Number(second));
     else if (opcode === 'mouse') this.mouse(parameters.map(Number));

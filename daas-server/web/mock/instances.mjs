@@ -24,6 +24,8 @@ import { EventEmitter } from 'node:events';
  * @property {string} created_at
  * @property {string} changed_at
  * @property {number} tunnels
+ * @property {{ at: string, action: string, reason: string, after_s: number } | null} ends
+ * @property {boolean} can_extend
  */
 
 /** @type {Readonly<Record<string, readonly string[]>>} */
@@ -91,6 +93,8 @@ export class Instances extends EventEmitter {
       created_at: now,
       changed_at: now,
       tunnels: 0,
+      ends: null,
+      can_extend: false,
     };
     this.all.set(instance.id, { owner, instance });
     this.emit('change', instance);
@@ -113,6 +117,27 @@ export class Instances extends EventEmitter {
     this.set(instance, intent);
     this.later(instance, () => this.set(instance, outcome));
     return true;
+  }
+
+  /**
+   * From now on it ends by itself, so many seconds after now.
+   * @param {Instance} instance
+   * @param {number} inS
+   * @param {{ action: string, reason: string, after_s: number }} policy
+   */
+  endIn(instance, inS, policy) {
+    instance.ends = { ...policy, at: new Date(Date.now() + 1000 * inS).toISOString() };
+    instance.can_extend = true;
+    this.emit('change', instance);
+  }
+
+  /**
+   * Keys or the pointer did something.
+   * @param {Instance} instance
+   */
+  used(instance) {
+    const { ends } = instance;
+    if (ends?.reason === 'idle') ends.at = new Date(Date.now() + 1000 * ends.after_s).toISOString();
   }
 
   /** @param {Instance} instance */

@@ -211,6 +211,7 @@ export class Mock {
     if (!path.startsWith('/instances/') || !instance) return problem(response, 404, { detail: 'There is no such instance.' });
     if (route === 'GET /instances/:id') return json(response, 200, instance);
     if (route === 'POST /instances/:id/tunnel') return this.ticket(instance, user, response);
+    if (route === 'POST /instances/:id/extend') return this.extend(instance, response);
     const wanted = route === 'DELETE /instances/:id' ? 'delete' : action;
     if (!this.instances.act(instance, wanted)) {
       return problem(response, 409, { detail: `Cannot ${wanted} an instance that is ${instance.state}.` });
@@ -301,6 +302,17 @@ export class Mock {
   }
 
   /**
+   * @param {import('./instances.mjs').Instance} instance
+   * @param {Response} response
+   */
+  extend(instance, response) {
+    if (instance.state !== 'running' || !instance.ends) return problem(response, 409, { detail: 'It cannot be put off.' });
+    const { action, reason, after_s } = instance.ends;
+    this.instances.endIn(instance, 3600, { action, reason, after_s });
+    json(response, 200, instance);
+  }
+
+  /**
    * @param {string} user
    * @param {Response} response
    */
@@ -360,6 +372,7 @@ export class Mock {
    */
   look(webSocket, size, instance, user) {
     const desktop = new Desktop(webSocket, size, instance);
+    desktop.onused = () => this.instances.used(instance);
     const tunnel = this.addTunnel(this.directory.user(user), instance.app, () => desktop.end(523, 'session ended'), instance.id);
     this.desktops.add(desktop);
     this.lastDesktop = desktop;

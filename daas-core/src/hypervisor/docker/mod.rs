@@ -28,6 +28,7 @@ mod events;
 mod exec;
 mod fault;
 mod guard;
+mod left;
 mod names;
 mod network;
 mod output;
@@ -288,6 +289,10 @@ impl Docker {
                 self.reattach(id).await?;
                 Ok(self.container(id).start().await?)
             }
+            Err(fault) if matches!(fault.status(), Some(400 | 500)) => {
+                self.clear_wedged(id).await?;
+                Err(fault)
+            }
             Err(fault) => Err(fault),
             Ok(()) => self.connect_gateways(&self.names.instance(id)).await,
         }
@@ -307,6 +312,19 @@ impl Docker {
                 _ => return self.settle(id, Status::Paused, answer).await,
             }
         }
+    }
+
+    /// Removes a container that the engine fails to start for the first time, so that the next
+    /// try makes another one; nobody has left anything in it. An engine that was killed while it
+    /// started one fails at that for ever ("task … already exists"), as it does where there are
+    /// two networks of its name.
+    async fn clear_wedged(&self, id: InstanceId) -> Result<(), Fault> {
+        let container = self.own_container(id).await?;
+        if container.state.status == Status::Created {
+            tracing::warn!(instance = %id, "removing a container that does not start");
+            self.remove_container(&container.id).await?;
+        }
+        Ok(())
     }
 
     async fn remove_all(&self, id: InstanceId) -> Result<(), Fault> {
@@ -385,6 +403,7 @@ impl Docker {
         while let Some(observed) = looks.next().await {
             all.extend(observed?);
         }
+        self.add_what_is_left(&mut all).await?;
         Ok(all)
     }
 

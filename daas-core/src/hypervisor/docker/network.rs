@@ -15,13 +15,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use docker_api::opts::{ContainerConnectionOpts, ContainerDisconnectionOpts};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
-use super::Docker;
 use super::config::Subnet;
 use super::container::endpoint_config;
 use super::fault::{BACKEND, Fault};
 use super::names::{self, Labels};
 use super::raw::with_labels;
+use super::{Docker, POLL};
 use crate::error::Error;
 use crate::model::InstanceId;
 
@@ -34,6 +35,8 @@ const GATEWAYS: (u32, u8) = (8, 29);
 /// How often another network is tried when the engine says that one is taken, by somebody
 /// who was quicker.
 const TRIES: usize = 16;
+/// How often a network is looked for that somebody is making.
+const LOOKS: usize = 50;
 
 /// What the engine says of a network.
 #[derive(Debug, Deserialize)]
@@ -79,12 +82,30 @@ impl Listed {
 impl Docker {
     /// Sees to it that an instance has its network, and answers its addresses.
     pub(super) async fn ensure_network(&self, id: InstanceId) -> Result<Subnet, Fault> {
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            match self.find_or_make_network(id).await {
+                // The name is taken, by a network that others may not see yet: a server that was
+                // killed asked for it.
+                Err(fault) if fault.status() == Some(409) && looks < LOOKS => sleep(POLL).await,
+                network => return network,
+            }
+        }
+    }
+
+    async fn find_or_make_network(&self, id: InstanceId) -> Result<Subnet, Fault> {
         // One at a time, as two would choose the same addresses.
         let _lock = self.networks.lock().await;
         let networks: Vec<Listed> = self.raw.get("/networks").await?;
-        if let Some(subnet) = self.own(&networks, id) {
+        let mut own = self.own(&networks, id);
+        if let Some((_, subnet)) = own.next() {
+            for (spare, _) in own {
+                self.remove_spare(spare).await;
+            }
             return Ok(subnet);
         }
+        drop(own);
         let taken: Vec<Subnet> = networks.iter().flat_map(Listed::subnets).collect();
         for subnet in free(self.config.network.range, &taken, id).take(TRIES) {
             match self.create_network(id, subnet).await {
@@ -97,13 +118,29 @@ impl Docker {
         Err(Fault::Core(Error::Exhausted { reason }))
     }
 
-    /// The addresses of an instance's network, if it is there.
-    fn own(&self, networks: &[Listed], id: InstanceId) -> Option<Subnet> {
-        let own = networks.iter().find(|network| {
+    /// The networks of an instance, each with its addresses: one, or none.
+    fn own<'a>(
+        &self,
+        networks: &'a [Listed],
+        id: InstanceId,
+    ) -> impl Iterator<Item = (&'a Listed, Subnet)> {
+        let own = networks.iter().filter(move |network| {
             let labels = network.labels.as_ref();
             labels.and_then(|labels| self.names.instance_of(labels)) == Some(id)
-        })?;
-        own.subnets().find(|subnet| subnet.prefix() == PREFIX)
+        });
+        own.filter_map(|network| {
+            let subnet = network.subnets().find(|subnet| subnet.prefix() == PREFIX);
+            Some((network, subnet?))
+        })
+    }
+
+    /// The engine looks for networks of one name before it makes one, and not once more: two
+    /// that ask at the same time may each get theirs.
+    async fn remove_spare(&self, network: &Listed) {
+        tracing::warn!(network = network.name, "removing a second network");
+        let removed = self.api.networks().get(&network.id).delete().await;
+        // Somebody may be in there. It goes with the instance.
+        drop(removed);
     }
 
     async fn create_network(&self, id: InstanceId, subnet: Subnet) -> Result<(), Fault> {

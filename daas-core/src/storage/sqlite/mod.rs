@@ -9,6 +9,8 @@ mod audit_log;
 mod hosts;
 mod keyring;
 mod people;
+mod policies;
+mod pools;
 mod query;
 mod quotas;
 mod rows;
@@ -27,7 +29,8 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use scheduled_thread_pool::ScheduledThreadPool;
 
-use super::{Instances, Outcome, Store, Transition};
+use super::{Begun, Instances, Outcome, Store, Transition, Used, Waiting};
+use crate::audit::NewEntry;
 use crate::blocking::Gate;
 use crate::error::{BoxError, Error, Result};
 use crate::fleet::Bounds;
@@ -276,6 +279,42 @@ impl Instances for Sqlite {
         .await
     }
 
+    async fn add_waiting(&self, instance: Instance, most: u32, bounds: Bounds) -> Result<bool> {
+        let keys = self.keys.clone();
+        self.write("keeping an instance", move |db| {
+            pools::add(db, &keys, &instance, most, &bounds)
+        })
+        .await
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>> {
+        let keys = self.keys.clone();
+        self.read("reading instances", move |db| pools::waiting(db, &keys))
+            .await
+    }
+
+    async fn claim(
+        &self,
+        app: AppId,
+        owner: UserId,
+        general: Quota,
+        now: Timestamp,
+    ) -> Result<Option<Instance>> {
+        let keys = self.keys.clone();
+        self.write("giving an instance to somebody", move |db| {
+            pools::claim(db, &keys, app, owner, general, now)
+        })
+        .await
+    }
+
+    async fn discard(&self, id: InstanceId, now: Timestamp) -> Result<Option<Instance>> {
+        let keys = self.keys.clone();
+        self.write("keeping an intent", move |db| {
+            pools::discard(db, &keys, id, now)
+        })
+        .await
+    }
+
     async fn ownerless_instances(&self) -> Result<Vec<InstanceId>> {
         self.read("reading instances", query::ownerless_instances)
             .await
@@ -299,6 +338,29 @@ impl Instances for Sqlite {
         let keys = self.keys.clone();
         self.write("stopping what is out of time", move |db| {
             query::stop_out_of_time(db, &keys, general, now)
+        })
+        .await
+    }
+
+    async fn note_use(&self, used: Vec<Used>) -> Result<()> {
+        self.write("noting what is in use", move |db| {
+            policies::note_use(db, &used)
+        })
+        .await
+    }
+
+    async fn extend(&self, id: InstanceId, until: Timestamp, entry: NewEntry) -> Result<Instance> {
+        let keys = self.keys.clone();
+        self.write("putting an end off", move |db| {
+            policies::extend(db, &keys, id, until, entry)
+        })
+        .await
+    }
+
+    async fn begin_due(&self, now: Timestamp) -> Result<Vec<Begun>> {
+        let keys = self.keys.clone();
+        self.write("ending what is due", move |db| {
+            policies::begin_due(db, &keys, now)
         })
         .await
     }

@@ -8,7 +8,7 @@ use super::rows::{self, Text};
 use super::sealed::purpose;
 use super::{Fault, hosts, quotas};
 use crate::access::By;
-use crate::audit::{AuditAction, Details, Target, TargetKind};
+use crate::audit::{Details, Target, TargetKind};
 use crate::error::Error;
 use crate::fleet::Bounds;
 use crate::model::{
@@ -73,11 +73,11 @@ pub(super) fn put_app(db: &Transaction<'_>, app: &App) -> Answer<AppId> {
         db,
         "application",
         "INSERT INTO apps (id, slug, name, description, icon, kind, image, protocol, port,
-                           cpu_millis, memory_mib, created_at, disk_mib, hosts)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                           cpu_millis, memory_mib, created_at, disk_mib, policies, hosts)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
          ON CONFLICT (slug) DO UPDATE SET name = ?3, description = ?4, icon = ?5, kind = ?6,
              image = ?7, protocol = ?8, port = ?9, cpu_millis = ?10, memory_mib = ?11,
-             disk_mib = ?13, hosts = ?14
+             disk_mib = ?13, policies = ?14, hosts = ?15
          RETURNING *",
         params![
             Text(app.id),
@@ -93,6 +93,7 @@ pub(super) fn put_app(db: &Transaction<'_>, app: &App) -> Answer<AppId> {
             app.resources.memory_mib,
             app.created_at.0,
             app.resources.disk_mib,
+            Text(app.policies),
             Text(&app.hosts)
         ],
         rows::app,
@@ -155,7 +156,7 @@ pub(super) fn instance(db: &Connection, keys: &Keyring, id: InstanceId) -> Answe
 }
 
 /// With its password as it is.
-fn opened(keys: &Keyring, mut instance: Instance) -> Answer<Instance> {
+pub(super) fn opened(keys: &Keyring, mut instance: Instance) -> Answer<Instance> {
     // That of a deleted one is gone.
     if !instance.password.expose().is_empty() {
         let purpose = purpose("instances", "password", instance.id);
@@ -214,7 +215,7 @@ pub(super) fn begin(
     instance(db, keys, id)
 }
 
-fn write_intent(
+pub(super) fn write_intent(
     db: &Transaction<'_>,
     id: InstanceId,
     intent: InstanceState,
@@ -243,16 +244,40 @@ pub(super) fn stop_out_of_time(
             action: Action::Stop,
             text: format!("The desktop was stopped: {reason}."),
         };
-        write_intent(db, id, InstanceState::Stopping, Some(why), now)?;
-        let row = instance(db, keys, id)?;
-        let name = app(db, row.app)?.name;
-        let target = Target::new(TargetKind::Instance, id, &name);
-        let mut entry = By::system().did(AuditAction::InstanceStop, target, now);
-        entry.after = Some(Details::of(&json!({ "reason": reason })));
-        super::audit_log::append(db, entry)?;
-        stopped.push(row);
+        stopped.push(end_by_itself(db, keys, id, why, &reason, now)?);
     }
     Ok(stopped)
+}
+
+/// Writes the intent to end something that nobody wanted to end, why, and that into the audit
+/// log.
+pub(super) fn end_by_itself(
+    db: &Transaction<'_>,
+    keys: &Keyring,
+    id: InstanceId,
+    why: FailureReason,
+    reason: &str,
+    now: Timestamp,
+) -> Answer<Instance> {
+    let action = why.action;
+    write_intent(db, id, action.intent(), Some(why), now)?;
+    let row = instance(db, keys, id)?;
+    note_end(db, &row, action, reason, now)?;
+    Ok(row)
+}
+
+fn note_end(
+    db: &Transaction<'_>,
+    row: &Instance,
+    action: Action,
+    reason: &str,
+    now: Timestamp,
+) -> Answer<()> {
+    let name = app(db, row.app)?.name;
+    let target = Target::new(TargetKind::Instance, row.id, &name);
+    let mut entry = By::system().did(action.into(), target, now);
+    entry.after = Some(Details::of(&json!({ "reason": reason })));
+    super::audit_log::append(db, entry)
 }
 
 pub(super) fn finish(
@@ -268,9 +293,13 @@ pub(super) fn finish(
         Some(action) if before.revision == revision => action,
         _ => return Err(changed(&before)),
     };
-    // Why it was stopped is still to be read when it is.
-    let why = before.failure.clone().filter(|_| action == Action::Stop);
+    // Why it was stopped or frozen is still to be read when it is.
+    let ends = matches!(action, Action::Stop | Action::Suspend | Action::Delete);
+    let why = before.failure.clone().filter(|_| ends);
     write_outcome(db, &before, action.outcome(), why, outcome, now)?;
+    if let Outcome::Instead(why) = outcome {
+        note_end(db, &before, why.action, &why.text, now)?;
+    }
     instance(db, keys, id)
 }
 
@@ -310,12 +339,18 @@ fn write_outcome(
         Outcome::Done { endpoint } => (good, why, *endpoint),
         Outcome::Failed(reason) => (InstanceState::Failed, Some(reason.clone()), None),
         Outcome::Ended => (InstanceState::Stopped, None, None),
+        // Where it listens is still true.
+        Outcome::Instead(why) => (why.action.intent(), Some(why.clone()), before.endpoint),
     };
     change(
         db,
         "UPDATE instances SET state = ?2, revision = revision + 1, failure = ?3,
                               endpoint = ?4, changed_at = ?5,
-                              password = iif(?2 = 'deleted', '', password)
+                              password = iif(?2 = 'deleted', '', password),
+                              started_at = iif(?2 = 'running' AND state = 'starting',
+                                               ?5, started_at),
+                              running_since = iif(?2 = 'running' AND state <> 'running',
+                                                  ?5, running_since)
          WHERE id = ?1",
         params![
             Text(before.id),

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::model::{
     ApiToken, App, AppId, AppKind, Endpoint, External, FailureReason, HostName, Instance,
-    InstanceId, InstanceState, Protocol, Resources, Role, Session, SessionId, Source, Timestamp,
-    TokenId, User, UserId,
+    InstanceId, InstanceState, Policies, Protocol, Resources, Role, Session, SessionId, Source,
+    Timestamp, TokenId, User, UserId,
 };
 use crate::secret::Secret;
 use crate::storage::{Ticket, Transition};
@@ -132,6 +132,7 @@ pub(super) fn app(row: &Row<'_>) -> rusqlite::Result<App> {
             memory_mib: row.get("memory_mib")?,
             disk_mib: row.get("disk_mib")?,
         },
+        policies: text::<Policies>(row, "policies")?,
         hosts: text(row, "hosts")?,
         created_at: time(row, "created_at")?,
     })
@@ -154,6 +155,8 @@ pub(super) fn instance(row: &Row<'_>) -> rusqlite::Result<Instance> {
         seen_at: maybe_time(row, "seen_at")?,
         input_at: maybe_time(row, "input_at")?,
         extended_to: maybe_time(row, "extended_to")?,
+        started_at: maybe_time(row, "started_at")?,
+        running_since: maybe_time(row, "running_since")?,
     })
 }
 

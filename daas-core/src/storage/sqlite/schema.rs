@@ -9,6 +9,7 @@ pub(super) fn migrations() -> Migrations<'static> {
         M::up(PEOPLE),
         M::up(ID_TOKENS),
         M::up(FLEET).foreign_key_check(),
+        M::up(POLICIES),
         M::up(HOSTS),
     ])
 }
@@ -241,6 +242,19 @@ DROP TABLE instances;
 ALTER TABLE new_instances RENAME TO instances;
 CREATE INDEX instances_owner ON instances (owner, created_at);
 CREATE INDEX instances_alive ON instances (created_at) WHERE state <> 'deleted';
+";
+
+/// What is done with desktops by itself, and since when they run. Of those that run already
+/// nobody knows when they were last looked at: they are given all of their time.
+const POLICIES: &str = "
+ALTER TABLE apps ADD COLUMN policies TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE instances ADD COLUMN started_at INTEGER;
+ALTER TABLE instances ADD COLUMN running_since INTEGER;
+UPDATE instances SET
+    started_at = (SELECT max(at) FROM transitions
+                  WHERE instance = instances.id AND state = 'starting'),
+    running_since = CAST(unixepoch('subsec') * 1000 AS INTEGER)
+WHERE EXISTS (SELECT 1 FROM transitions WHERE instance = instances.id AND state = 'running');
 ";
 
 /// Hosts that somebody said something of, and what applications ask of theirs: labels, in JSON.

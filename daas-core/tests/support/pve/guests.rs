@@ -633,16 +633,21 @@ fn vncproxy(world: &mut World, call: &Call<'_>, vmid: u32) -> Answer {
         until,
     };
     world.consoles.insert(port, console);
+    let password = format!("pw{number:06}");
+    if let Some(screen) = &world.screen {
+        let set = screen.set_password(&password);
+        set.map_err(|error| Refusal::died(error.to_string()))?;
+    }
     let upid = world.begin("vncproxy", vmid, vmid, call.user, Effect::Nothing, &None);
     let mut answer = json!({ "user": call.user, "ticket": ticket, "upid": upid, "cert": "" });
     if world.version.starts_with('9') {
         answer["port"] = json!(port);
-        answer["password"] = json!(format!("pw{number:06}"));
+        answer["password"] = json!(password);
     } else {
         answer["port"] = json!(port.to_string());
     }
     if call.is_on("generate-password") {
-        answer["password"] = json!(format!("pw{number:06}"));
+        answer["password"] = json!(password);
     }
     Ok(answer)
 }

@@ -8,6 +8,7 @@ mod faults;
 mod guests;
 mod http;
 mod power;
+mod screen;
 mod tasks;
 mod websocket;
 mod world;
@@ -24,6 +25,8 @@ use sha2::{Digest as _, Sha256};
 
 #[allow(unused_imports, reason = "not every test uses all of it")]
 pub use faults::{Action, Rule};
+#[allow(unused_imports, reason = "not every test uses all of it")]
+pub use screen::Screen;
 #[allow(unused_imports, reason = "not every test uses all of it")]
 pub use world::{Guest, GuestKind, PowerIs, Timing, World};
 

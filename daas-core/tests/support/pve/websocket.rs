@@ -34,6 +34,10 @@ pub fn serve(mut stream: Stream, shared: &Arc<Shared>, request: &Request) -> io:
         accept(&key)
     );
     stream.get_mut().write_all(head.as_bytes())?;
+    let screen = shared.world().screen.clone();
+    if let Some(screen) = screen {
+        return screen.relay(&mut stream);
+    }
     send(&mut stream, b"RFB 003.008\n")?;
     while !is_over(shared) {
         match receive(&mut stream) {
@@ -106,7 +110,7 @@ fn take(shared: &Shared, request: &Request) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn send(stream: &mut Stream, payload: &[u8]) -> io::Result<()> {
+pub(super) fn send(stream: &mut Stream, payload: &[u8]) -> io::Result<()> {
     let mut frame = vec![0x82];
     match payload.len() {
         length @ 0..=125 => frame.push(u8::try_from(length).unwrap()),
@@ -129,7 +133,7 @@ fn bad(text: &str) -> io::Error {
 }
 
 /// The payload of a frame; `None` at the end.
-fn receive(stream: &mut Stream) -> io::Result<Option<Vec<u8>>> {
+pub(super) fn receive(stream: &mut Stream) -> io::Result<Option<Vec<u8>>> {
     let mut head = [0; 2];
     stream.read_exact(&mut head)?;
     let opcode = head[0] & 15;

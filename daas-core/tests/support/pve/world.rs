@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::desktops::Desktops;
 use super::faults::Faults;
+use super::screen::Screen;
 use super::tasks::Task;
 
 /// How long things take.
@@ -196,6 +197,8 @@ pub struct World {
     pub tasks: Vec<Task>,
     pub tickets: BTreeMap<String, (String, String)>,
     pub consoles: BTreeMap<u16, Listening>,
+    /// What is behind all consoles, if it is not made up.
+    pub screen: Option<Screen>,
     pub faults: Faults,
     /// Method and path of all calls, without what is secret.
     pub calls: Vec<(String, String)>,
@@ -239,6 +242,7 @@ impl World {
             tasks: Vec::new(),
             tickets: BTreeMap::new(),
             consoles: BTreeMap::new(),
+            screen: None,
             faults: Faults::default(),
             calls: Vec::new(),
             in_flight: 0,

@@ -28,6 +28,8 @@ pub struct Fake {
     pub panics: AtomicBool,
     /// Whether desktops that start do not answer yet.
     pub slow: AtomicBool,
+    /// Whether desktops cannot be frozen.
+    pub rigid: AtomicBool,
     /// Whether no call comes back at all.
     pub silent: AtomicBool,
     /// Calls that were begun.
@@ -164,6 +166,12 @@ impl Hypervisor for Fake {
 
     async fn suspend(&self, id: InstanceId) -> Result<()> {
         self.reach().await?;
+        if self.rigid.load(SeqCst) {
+            return Err(Error::Unsupported {
+                backend: "the fake",
+                operation: "freezing desktops",
+            });
+        }
         self.change(id, &[PowerState::Running], PowerState::Suspended)
     }
 

@@ -1,6 +1,6 @@
 //! What a store is filled with.
 
-use daas_core::model::{App, AppId, AppKind, Protocol, Resources, Timestamp};
+use daas_core::model::{App, AppId, AppKind, Policies, Protocol, Resources, Timestamp};
 
 /// An application in a container that is shown by VNC.
 pub fn app(slug: &str) -> App {
@@ -19,6 +19,7 @@ pub fn app(slug: &str) -> App {
             memory_mib: 512,
             disk_mib: 100,
         },
+        policies: Policies::default(),
         hosts: Vec::new(),
         created_at: Timestamp::now(),
     }

@@ -58,7 +58,8 @@ pub struct Server {
     pub access: Access,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<std::io::Result<()>>,
-    _folder: tempfile::TempDir,
+    /// Of the database.
+    pub folder: Arc<tempfile::TempDir>,
 }
 
 pub struct Options {
@@ -85,6 +86,7 @@ impl Default for Options {
                 loopback: true,
                 apps: apps.into(),
                 session_idle: Duration::from_secs(60),
+                extend: Duration::from_secs(60 * 60),
                 ..Settings::default()
             },
             limits: Limits::default(),
@@ -131,7 +133,7 @@ impl Server {
     /// Users `alice` and `bob`, `operator` and `admin`; applications `desktop`, whose image is there,
     /// `editor`, whose image is not, and `retired`, which the configuration has no more.
     pub async fn start_with(options: Options) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         let store: Arc<dyn Store> = Arc::new(open(folder.path()).await);
         let passwords = Passwords::new().unwrap();
         for name in ["alice", "bob"] {
@@ -196,7 +198,7 @@ impl Server {
             access,
             stop: Some(stop),
             task: tokio::spawn(serve),
-            _folder: folder,
+            folder,
         }
     }
 

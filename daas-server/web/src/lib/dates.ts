@@ -10,6 +10,15 @@ export function date(at: number): string {
   return new Date(at).toLocaleDateString(language, DAY);
 }
 
+/** Whether two times are of one day, where the device is. */
+export function isSameDay(at: number, other: number): boolean {
+  return new Date(at).toDateString() === new Date(other).toDateString();
+}
+
+export function timeOfDay(at: number): string {
+  return new Date(at).toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+}
+
 export function dateTime(at: number): string {
   return new Date(at).toLocaleString(language, MOMENT);
 }

@@ -12,7 +12,7 @@ export type Panel =
   /** It could not be launched; there is no instance. */
   | { readonly kind: 'launch-failed'; readonly text: string }
   | { readonly kind: 'failed'; readonly text: string; readonly resuming: boolean }
-  /** Not running, and can be woken. The server may say why it was stopped. */
+  /** Not running, and can be woken. The server may say why it is so. */
   | { readonly kind: 'asleep' | 'off'; readonly wake: Transition; readonly why: string }
   /** Between two states. */
   | { readonly kind: 'busy'; readonly state: InstanceState }
@@ -49,7 +49,7 @@ function panelOfState({ state, failure }: Instance): Panel {
     case 'failed':
       return { kind: 'failed', text: failure?.text ?? '', resuming: failure?.action === 'resume' };
     case 'suspended':
-      return { kind: 'asleep', wake: wakeOf(state) ?? 'resume', why: '' };
+      return { kind: 'asleep', wake: wakeOf(state) ?? 'resume', why: failure?.text ?? '' };
     case 'stopped':
       return { kind: 'off', wake: wakeOf(state) ?? 'start', why: failure?.text ?? '' };
     case 'deleted':

@@ -175,6 +175,17 @@ class Model {
     }
   }
 
+  /** Puts off what would end it by itself, and says so when that is refused. */
+  async extend(instance: Instance): Promise<boolean> {
+    try {
+      this.take(await this.client.extend(instance.id));
+      return true;
+    } catch (error) {
+      this.#refused(instance, error);
+      return false;
+    }
+  }
+
   /** Starts or resumes what does not run. */
   async wake(instance: Instance): Promise<boolean> {
     const transition = wakeOf(instance.state);

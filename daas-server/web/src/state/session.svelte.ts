@@ -14,6 +14,7 @@ import { IDLE, next, type Link, type LinkEvent } from '../lib/reconnect';
 import { wordsFor } from '../lib/text';
 import { shrink } from '../lib/thumbnails';
 import { SharedClipboard } from './clipboard.svelte';
+import { EndingWatch } from './ending.svelte';
 import { model } from './model.svelte';
 import { settings } from './settings.svelte';
 
@@ -46,6 +47,7 @@ export class SessionModel {
   readonly clipboard = new SharedClipboard((text) => this.screen?.sendClipboard(text) ?? false);
   readonly instance: Instance | null = $derived(this.id === null ? null : model.find(this.id));
   readonly panel: Panel = $derived(panelOf(this));
+  readonly ending = new EndingWatch();
 
   #launchKey = newKey();
   #pendingConnection: Connection | null = null;
@@ -186,7 +188,9 @@ export class SessionModel {
   }
 
   #ticked(): void {
-    if (this.panel.kind !== 'none') this.now = performance.now();
+    const free = this.panel.kind === 'none';
+    if (!free) this.now = performance.now();
+    this.ending.tick(free ? this.instance : null, this.screen?.usedAt ?? null);
   }
 
   /** Does what belongs to a phase when it begins. */

@@ -1,5 +1,6 @@
 /** The server's HTTP interface, typed. */
 
+import { heard } from '../server-time';
 import { Unexpected, type Fields } from './decode';
 import { ApiError, problemMarks, problemText, retryAfter } from './error';
 import { readLogOut, readSignOn, type SignOn } from './profile';
@@ -106,6 +107,12 @@ export class Client {
     return read(readInstance, await this.#call({ method: 'POST', path }));
   }
 
+  /** Puts off what would end it by itself. */
+  async extend(id: string): Promise<Instance> {
+    const path = `${instancePath(id)}/extend`;
+    return read(readInstance, await this.#call({ method: 'POST', path }));
+  }
+
   async remove(id: string): Promise<Instance> {
     return read(readInstance, await this.#call({ method: 'DELETE', path: instancePath(id) }));
   }
@@ -149,6 +156,7 @@ export class Client {
 
   async #send(request: Request): Promise<unknown> {
     const response = await this.#fetch(BASE + request.path, this.#init(request)).catch(asApiError);
+    heard(response.headers.get('Date'));
     const body = await readBody(response);
     if (response.ok) return body;
     throw problem(response, body);

@@ -8,6 +8,8 @@ const ICONS = ['desktop', 'editor', 'browser', 'terminal', 'app'] as const;
 const KINDS = ['desktop', 'application'] as const;
 const STEPS = ['image', 'container', 'desktop', 'ready'] as const;
 const ACTIONS = ['start', 'stop', 'suspend', 'resume', 'delete'] as const;
+const ENDINGS = ['suspend', 'stop', 'delete'] as const;
+const END_REASONS = ['disconnect', 'idle', 'lifetime'] as const;
 const STATES = [
   'requested',
   'starting',
@@ -76,6 +78,21 @@ export interface Failure {
   readonly text: string;
 }
 
+/** What can be done with an instance by itself. */
+export type Ending = (typeof ENDINGS)[number];
+/** Nobody looks at it, nobody uses it, or its time is over. */
+export type EndingReason = (typeof END_REASONS)[number];
+
+/** What is to be done with an instance by itself, if nothing comes in between. */
+export interface End {
+  /** Milliseconds since 1970, by the clock of the server. */
+  readonly at: number;
+  readonly action: Ending;
+  readonly reason: EndingReason;
+  /** How long it takes from whatever it counts from. */
+  readonly afterMs: number;
+}
+
 /** A desktop or application that somebody launched. */
 export interface Instance {
   readonly id: string;
@@ -89,6 +106,9 @@ export interface Instance {
   readonly changedAt: number;
   /** How many browsers look at it. */
   readonly tunnels: number;
+  readonly ends: End | null;
+  /** Whether that can be put off. */
+  readonly canExtend: boolean;
   /** Whether its host does not answer, so that all this may be otherwise by now. */
   readonly stale: boolean;
   /** Where it is; only those are told who may see hosts. */
@@ -146,6 +166,16 @@ function readFailure(value: unknown): Failure | null {
   return { action, text: optionalText(from, 'text') };
 }
 
+/** One that this page is too old for is not told. */
+function readEnd(value: unknown, path: string): End | null {
+  if (value === null || value === undefined) return null;
+  const from = fields(value, path);
+  const action = ENDINGS.find((known) => known === from['action']);
+  const reason = END_REASONS.find((known) => known === from['reason']);
+  if (action === undefined || reason === undefined) return null;
+  return { at: time(from, 'at', path), action, reason, afterMs: 1000 * count(from, 'after_s', path) };
+}
+
 export function readInstance(value: unknown, path = 'instance'): Instance {
   const from = fields(value, path);
   return {
@@ -157,6 +187,8 @@ export function readInstance(value: unknown, path = 'instance'): Instance {
     createdAt: time(from, 'created_at', path),
     changedAt: time(from, 'changed_at', path),
     tunnels: from['tunnels'] === undefined ? 0 : count(from, 'tunnels', path),
+    ends: readEnd(from['ends'], `${path}.ends`),
+    canExtend: flag(from, 'can_extend'),
     stale: flag(from, 'stale'),
     host: optionalText(from, 'host'),
   };

@@ -43,6 +43,8 @@ export class Connection {
   /** The last pointer, or `null` while the desktop has set none. */
   cursor: Cursor | null = null;
   oncursor: (() => void) | null = null;
+  /** When keys, pointer or fingers last did something, by the clock of this device. */
+  usedAt: number | null = null;
   readonly #client: Client;
   readonly #tunnel: Tunnel;
   readonly #handlers: Handlers;
@@ -76,12 +78,16 @@ export class Connection {
   }
 
   sendKey(keysym: number, pressed: boolean): void {
-    if (this.ready) this.#client.sendKeyEvent(pressed ? 1 : 0, keysym);
+    if (!this.ready) return;
+    this.usedAt = Date.now();
+    this.#client.sendKeyEvent(pressed ? 1 : 0, keysym);
   }
 
   /** Position in CSS pixels of the display. guacd may crash on input before the first picture. */
   sendMouse(state: MouseState): void {
-    if (this.ready) this.#client.sendMouseState(state, true);
+    if (!this.ready) return;
+    this.usedAt = Date.now();
+    this.#client.sendMouseState(state, true);
   }
 
   /**

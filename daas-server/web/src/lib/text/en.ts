@@ -4,7 +4,7 @@
  */
 
 import type { ApiError } from '../api/error';
-import type { Action, AppKind, InstanceState } from '../api/types';
+import type { Action, AppKind, Ending, EndingReason, InstanceState } from '../api/types';
 import type { EndReason } from '../guac/status';
 import type { Grade } from '../guac/quality';
 import type { StepId } from '../steps';
@@ -33,6 +33,14 @@ const ACTIONS: Record<Action, string> = {
   suspend: 'Suspend',
   resume: 'Resume',
   delete: 'Delete',
+};
+
+const DONE: Record<Ending, string> = { suspend: 'suspended', stop: 'stopped', delete: 'deleted' };
+
+const BECAUSE: Record<EndingReason, string> = {
+  disconnect: 'nobody looks at it',
+  idle: 'it is not being used',
+  lifetime: 'its time is over then',
 };
 
 const KINDS: Record<AppKind, string> = { desktop: 'Desktop', application: 'Application' };
@@ -210,6 +218,19 @@ export const en = {
     created: (age: string) => `Launched ${age}`,
     createdAt: (date: string) => `Launched on ${date}`,
     failed: 'It failed without saying why.',
+  },
+
+  /** What ends a desktop by itself. */
+  ending: {
+    will: (action: Ending) => `Will be ${DONE[action]}`,
+    today: (time: string) => `today at ${time}`,
+    on: (date: string) => `on ${date}`,
+    in: (action: Ending) => `This desktop will be ${DONE[action]} in`,
+    as: (reason: EndingReason) => `, as ${BECAUSE[reason]}.`,
+    soon: (action: Ending, minutes: number, reason: EndingReason) =>
+      `This desktop will be ${DONE[action]} in ${minutes === 1 ? 'a minute' : `${minutes} minutes`}, as ${BECAUSE[reason]}.`,
+    extend: 'Extend',
+    extended: 'The desktop goes on running.',
   },
 
   age: {

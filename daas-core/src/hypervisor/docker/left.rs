@@ -1,0 +1,50 @@
+//! What is left of instances that have no container: a server that was killed may have asked
+//! for a network, and whoever comes after it looks before the engine has made that.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::Docker;
+use super::fault::Fault;
+use super::names::Labels;
+use super::raw::with_labels;
+use crate::hypervisor::{Observed, PowerState};
+use crate::model::InstanceId;
+
+/// A network or a volume.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Labelled {
+    #[serde(default)]
+    labels: Option<Labels>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Volumes {
+    #[serde(default)]
+    volumes: Option<Vec<Labelled>>,
+}
+
+impl Docker {
+    /// Adds instances of which there is something, but no container.
+    pub(super) async fn add_what_is_left(&self, all: &mut Vec<Observed>) -> Result<(), Fault> {
+        let query = with_labels(&self.names.of_all());
+        let mut labelled: Vec<Labelled> = self.raw.get(&format!("/networks?{query}")).await?;
+        let volumes: Volumes = self.raw.get(&format!("/volumes?{query}")).await?;
+        labelled.extend(volumes.volumes.unwrap_or_default());
+        let labels = labelled.into_iter().filter_map(|thing| thing.labels);
+        let ids = labels.filter_map(|labels| self.names.instance_of(&labels));
+        let mut left: BTreeSet<InstanceId> = ids.collect();
+        for observed in all.iter() {
+            left.remove(&observed.id);
+        }
+        all.extend(left.into_iter().map(|id| Observed {
+            id,
+            power: PowerState::Absent,
+            endpoint: None,
+        }));
+        Ok(())
+    }
+}
