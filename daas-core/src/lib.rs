@@ -9,6 +9,8 @@ pub mod access;
 pub mod audit;
 pub mod blocking;
 mod error;
+pub mod files;
+pub mod fleet;
 pub mod gateway;
 pub mod hypervisor;
 pub mod lifecycle;

@@ -11,6 +11,8 @@ mod audit;
 mod factors;
 #[path = "people/groups.rs"]
 mod groups;
+#[path = "people/pools.rs"]
+mod pools;
 #[path = "people/quotas.rs"]
 mod quotas;
 #[path = "people/sessions.rs"]

@@ -329,7 +329,11 @@ impl Fixture {
     }
 
     async fn go(&self, id: InstanceId, action: Action, at: Timestamp) -> Instance {
-        let begun = self.store.begin(id, action, NO_LIMIT, at).await.unwrap();
+        let begun = self
+            .store
+            .begin(id, action, NO_LIMIT.into(), at)
+            .await
+            .unwrap();
         self.finish(&begun, at).await
     }
 
@@ -345,7 +349,7 @@ impl Fixture {
     async fn runs(&self, app: AppId, since: i64) -> InstanceId {
         let new = instance(self.owner, app, at(since));
         let id = new.id;
-        self.store.add_instance(new, NO_LIMIT).await.unwrap();
+        self.store.add_instance(new, NO_LIMIT.into()).await.unwrap();
         self.go(id, Action::Start, at(since)).await;
         id
     }

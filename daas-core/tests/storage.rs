@@ -100,13 +100,13 @@ async fn an_instance_lives_by_intents_and_outcomes() {
     let id = f.launch().await;
     let begun = f
         .store
-        .begin(id, Action::Start, NO_LIMIT, T0.plus_ms(1))
+        .begin(id, Action::Start, NO_LIMIT.into(), T0.plus_ms(1))
         .await
         .unwrap();
     assert_eq!(begun.state, InstanceState::Starting);
     let again = f
         .store
-        .begin(id, Action::Start, NO_LIMIT, T0.plus_ms(2))
+        .begin(id, Action::Start, NO_LIMIT.into(), T0.plus_ms(2))
         .await;
     assert!(matches!(again, Err(Error::Conflict { .. })));
     let endpoint = Endpoint {
@@ -140,7 +140,7 @@ async fn failures_are_kept_with_their_reason() {
     let id = f.launch().await;
     let begun = f
         .store
-        .begin(id, Action::Start, NO_LIMIT, T0)
+        .begin(id, Action::Start, NO_LIMIT.into(), T0)
         .await
         .unwrap();
     let reason = FailureReason {
@@ -156,7 +156,7 @@ async fn failures_are_kept_with_their_reason() {
     assert_eq!(failed.failure, Some(reason));
     let deleting = f
         .store
-        .begin(id, Action::Delete, NO_LIMIT, T0)
+        .begin(id, Action::Delete, NO_LIMIT.into(), T0)
         .await
         .unwrap();
     assert_eq!(deleting.failure, None);
@@ -182,7 +182,7 @@ async fn a_quota_holds_against_launches_at_once() {
     let launches: Vec<_> = (0..40)
         .map(|_| {
             let (store, instance) = (f.store.clone(), instance(f.owner, f.app, T0));
-            tokio::spawn(async move { store.add_instance(instance, seven).await })
+            tokio::spawn(async move { store.add_instance(instance, seven.into()).await })
         })
         .collect();
     let mut added = 0;

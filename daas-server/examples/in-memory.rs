@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use daas_core::Secret;
 use daas_core::access::{Access, AccessConfig, By, NewUser, Passwords};
+use daas_core::fleet::Fleet;
 use daas_core::gateway::{ConnectError, Connection, Display, Gateway, Target};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{Quota, Role, Timestamp};
@@ -122,6 +124,7 @@ fn assemble(
     runtime: Handle,
 ) -> Result<Arc<Services>, Box<dyn Error>> {
     let hypervisor = Arc::new(fake::Fake::with_images(IMAGES));
+    let fleet = Fleet::single("memory".parse()?, hypervisor);
     let lifecycle = LifecycleConfig {
         quota: Quota::default(),
         ..LifecycleConfig::default()
@@ -129,15 +132,16 @@ fn assemble(
     let tunnels = OpenTunnels {
         access: access.clone(),
         store: store.clone(),
-        hypervisor: hypervisor.clone(),
+        fleet: fleet.clone(),
         gateway: Arc::new(Quiet),
+        gateways: HashMap::new(),
         runtime,
         registry: Registry::new(),
     };
     Ok(Services::new(Parts {
         sign_on: SignOn::default(),
         access,
-        lifecycle: Lifecycle::new(store.clone(), hypervisor.clone(), lifecycle),
+        lifecycle: Lifecycle::new(store.clone(), fleet, lifecycle),
         tunnels: Arc::new(tunnels),
         settings: Settings {
             loopback: true,
@@ -148,7 +152,6 @@ fn assemble(
             ..Settings::default()
         },
         store,
-        hypervisor,
         gateway: Arc::new(Quiet),
     })?)
 }

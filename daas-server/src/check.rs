@@ -3,6 +3,7 @@
 
 #[cfg(feature = "acme")]
 mod acme;
+mod hosts;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,10 +12,10 @@ use std::time::Duration;
 use daas_core::blocking::Gate;
 use daas_core::chain;
 use daas_core::gateway::probe_guacd;
-use daas_core::hypervisor::Hypervisor;
 use daas_core::model::Timestamp;
 use daas_core::storage::{Sqlite, Store as _};
-use tokio::time::timeout;
+
+pub use hosts::Opened;
 
 use crate::config::{Config, Origin, Tls};
 use crate::page;
@@ -50,7 +51,7 @@ impl Report {
 
 /// Looks at all that a server with this configuration needs. Answers what was found, in
 /// plain words and with what to do, and whether all is well.
-pub async fn check(config: &Config, hypervisor: &dyn Hypervisor) -> (String, bool) {
+pub async fn check(config: &Config, hosts: &[Opened]) -> (String, bool) {
     let mut report = Report {
         text: String::new(),
         good: true,
@@ -64,8 +65,9 @@ pub async fn check(config: &Config, hypervisor: &dyn Hypervisor) -> (String, boo
         acme::check(acme, config, &mut report).await;
     }
     check_database(config, &mut report).await;
-    check_hypervisor(config, hypervisor, &mut report).await;
-    for address in &config.guacd {
+    hosts::check(config, hosts, &mut report).await;
+    let own = config.hosts.iter().flat_map(|host| &host.guacd);
+    for address in config.guacd.iter().chain(own) {
         check_guacd(address, &mut report).await;
     }
     #[cfg(feature = "ldap")]
@@ -130,43 +132,6 @@ async fn open(config: &Config) -> Result<(), String> {
     let store = Sqlite::open(&config.database, &config.key_file).await;
     let store = store.map_err(|error| chain(&error))?;
     store.check().await.map_err(|error| chain(&error))
-}
-
-async fn check_hypervisor(config: &Config, hypervisor: &dyn Hypervisor, report: &mut Report) {
-    let socket = config.docker.socket.display();
-    let answer = timeout(TIMEOUT, hypervisor.check()).await;
-    let finding = match answer {
-        Ok(Ok(version)) => {
-            report.good("docker", &format!("{version} at {socket}"));
-            return check_images(config, hypervisor, report).await;
-        }
-        Ok(Err(error)) => chain(&error),
-        Err(_) => "no answer in time".to_owned(),
-    };
-    let advice = "Install Docker (docker.io in Debian) and start it, let the user that runs the \
-                  server into the group docker, or set docker.socket.";
-    report.bad("docker", &format!("{socket}: {finding}"), advice);
-}
-
-async fn check_images(config: &Config, hypervisor: &dyn Hypervisor, report: &mut Report) {
-    let apps = config.apps.iter();
-    let apps = apps.map(|app| (format!("app {}", app.slug), &app.image));
-    let guard = config.docker.network.guard.iter();
-    let guard = guard.map(|image| ("network guard".to_owned(), image));
-    for (part, image) in guard.chain(apps) {
-        let there = timeout(TIMEOUT, hypervisor.has_image(image)).await;
-        let finding = match there {
-            Ok(Ok(true)) => {
-                report.good(&part, &format!("image {image} is there"));
-                continue;
-            }
-            Ok(Ok(false)) => format!("image {image} is not there"),
-            Ok(Err(error)) => chain(&error),
-            Err(_) => "no answer in time".to_owned(),
-        };
-        let advice = format!("Build it (deploy/ has Dockerfiles), or: docker pull {image}");
-        report.bad(&part, &finding, &advice);
-    }
 }
 
 async fn check_guacd(address: &str, report: &mut Report) {

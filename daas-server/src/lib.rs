@@ -10,6 +10,7 @@ mod backend;
 mod check;
 pub mod command;
 pub mod config;
+mod endings;
 mod expected;
 mod http;
 mod log;
@@ -28,7 +29,7 @@ mod tunnels;
 pub mod websocket;
 
 pub use api::routes;
-pub use check::check;
+pub use check::{Opened, check};
 pub use http::{
     Body, Detached, DetachedTls, FieldError, Limits, Listener, Problem, Rate, Rates, RouteInfo,
     detach, redirect, serve,

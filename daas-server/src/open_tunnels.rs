@@ -1,14 +1,15 @@
 //! Tunnels as the rest of the server sees them: a ticket is taken, the target is decided
 //! here and by nobody else, and the registry knows what is open.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use daas_core::access::{Access, LoggedIn, Token};
 use daas_core::audit::{self, AuditAction, TargetKind};
+use daas_core::fleet::Fleet;
 use daas_core::gateway::{Display, Gateway, Status, Target};
-use daas_core::hypervisor::Hypervisor;
-use daas_core::model::{InstanceId, InstanceState, Timestamp};
+use daas_core::model::{HostName, Instance, InstanceState, Timestamp};
 use daas_core::session::{Settings, farewell};
 use daas_core::storage::{Store, Used};
 use daas_core::{Error, chain};
@@ -33,9 +34,11 @@ pub struct OpenTunnels {
     /// Knows instances.
     pub store: Arc<dyn Store>,
     /// Resizes desktops.
-    pub hypervisor: Arc<dyn Hypervisor>,
+    pub fleet: Fleet,
     /// Connects to desktops.
     pub gateway: Arc<dyn Gateway>,
+    /// The same for those on hosts that have their own.
+    pub gateways: HashMap<HostName, Arc<dyn Gateway>>,
     /// That of tunnels.
     pub runtime: Handle,
     /// All that are open.
@@ -101,11 +104,17 @@ impl OpenTunnels {
                 Status::UpstreamNotFound,
                 "The desktop does not run (any more).",
             ))?;
+        let resize = self.resize(&instance);
+        let own = instance
+            .host
+            .as_ref()
+            .and_then(|host| self.gateways.get(host));
+        let gateway = Arc::clone(own.unwrap_or(&self.gateway));
         let target = audit::Target::new(TargetKind::Instance, id, &app.name);
         let entry = who.caller.by().did(AuditAction::InstanceOpen, target, now);
         self.store.note(entry).await?;
         Ok(Tunnel {
-            gateway: self.gateway.clone(),
+            gateway,
             target: Target {
                 protocol: app.protocol,
                 endpoint,
@@ -114,21 +123,22 @@ impl OpenTunnels {
             },
             display,
             about,
-            resize: Some(self.resize(id)),
+            resize,
             settings: Settings::default(),
         })
     }
 
-    fn resize(&self, id: InstanceId) -> Resize {
-        let hypervisor = self.hypervisor.clone();
-        Arc::new(move |size| {
+    fn resize(&self, instance: &Instance) -> Option<Resize> {
+        let id = instance.id;
+        let hypervisor = self.fleet.hypervisor_of(instance).ok()?;
+        Some(Arc::new(move |size| {
             let hypervisor = hypervisor.clone();
             Box::pin(async move {
                 if let Err(error) = hypervisor.resize(id, size.width, size.height).await {
                     tracing::debug!(instance = %id, error = chain(&error), "not resized");
                 }
             })
-        })
+        }))
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use daas_core::access::{Access, By, NewUser, Passwords, Token};
 use daas_core::lifecycle::Lifecycle;
-use daas_core::model::{Role, Timestamp};
+use daas_core::model::{HostName, Role, Timestamp};
 use daas_core::storage::{Sqlite, Store};
 use daas_core::{Secret, chain};
 use thiserror::Error;
@@ -47,6 +47,9 @@ pub enum RunError {
     /// Another place that says who somebody is cannot be used.
     #[error("people could not log in as the configuration says")]
     SignOn(#[from] SignOnFault),
+    /// A host cannot be used.
+    #[error("the host {0} cannot be used as the configuration says")]
+    Host(HostName, #[source] daas_core::Error),
     /// A folder cannot be made.
     #[error("cannot make the folder of the database")]
     Folder(#[source] io::Error),
@@ -89,8 +92,13 @@ pub fn run(config: &Config, admin_password: Option<Secret<String>>) -> Result<()
 /// Where it cannot even look.
 pub fn run_check(config: &Config) -> Result<bool, RunError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let hypervisor = backend::hypervisor(config);
-    let (text, good) = runtime.block_on(check::check(config, &*hypervisor));
+    let (text, good) = runtime.block_on(async {
+        let mut hosts = Vec::with_capacity(config.hosts.len());
+        for host in &config.hosts {
+            hosts.push((host.name.clone(), backend::hypervisor(host).await));
+        }
+        check::check(config, &hosts).await
+    });
     print!("{text}");
     Ok(good)
 }
@@ -192,28 +200,32 @@ async fn assemble(
     for app in &config.apps {
         store.put_app(app.clone()).await?;
     }
-    let hypervisor = backend::hypervisor(config);
-    if let Err(error) = hypervisor.check().await {
+    let fleet = backend::fleet(config).await;
+    let fleet = fleet.map_err(|(name, error)| RunError::Host(name, error))?;
+    if let Err(error) = fleet.check().await {
         let error = chain(&error);
         tracing::warn!(
             error,
             "no desktop can be launched yet; daas-server check says more"
         );
     }
-    let lifecycle = Lifecycle::new(store.clone(), hypervisor.clone(), config.lifecycle);
+    if let Some(first) = fleet.names().next() {
+        store.settle_hosts(first.clone()).await?;
+    }
+    let lifecycle = Lifecycle::new(store.clone(), fleet.clone(), config.lifecycle);
     let gateway = backend::gateway(config);
     let tunnels = OpenTunnels {
         access: access.clone(),
         store: store.clone(),
-        hypervisor: hypervisor.clone(),
+        fleet,
         gateway: gateway.clone(),
+        gateways: backend::gateways(config),
         runtime: tunnel_runtime,
         registry: Registry::new(),
     };
     Ok(Services::new(Parts {
         access,
         lifecycle,
-        hypervisor,
         store,
         gateway,
         tunnels: Arc::new(tunnels),

@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use daas_core::access::Access;
 use daas_core::chain;
+use daas_core::fleet::Fleet;
 use daas_core::gateway::Gateway;
-use daas_core::hypervisor::Hypervisor;
 use daas_core::lifecycle::Lifecycle;
 use daas_core::model::{Timestamp, UserId};
-use daas_core::storage::{Begun, Store};
+use daas_core::storage::Store;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::api;
-use crate::config::{AddressRange, Config, Origin};
+use crate::config::{AddressRange, Config, Origin, Pools};
 use crate::http::{Limiter, Problem, Rates, Router, network};
 use crate::metrics::Metrics;
 use crate::sign_on::SignOn;
@@ -29,16 +29,10 @@ const LOG_OUTS: usize = 64;
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How often sessions are looked at that have something open.
 const WATCH_SESSIONS: Duration = Duration::from_millis(500);
-/// How often rows and hypervisor are compared, beside all events.
+/// How often rows and hosts are compared, beside all events.
 const RECONCILE: Duration = Duration::from_secs(15);
-/// How often it is noted who looks at what, and what is due by policies is begun. Shorter than
-/// the time that any of them leaves, by far: nobody's looking goes unnoticed.
-const POLICIES: Duration = Duration::from_secs(15);
-/// Ticks of that after a start in which nothing is begun: the page waits up to 36 seconds between
-/// two tries to come back.
-const RETURN: usize = 3;
-/// Pause before the hypervisor is watched again.
-const WATCH_PAUSE: Duration = Duration::from_secs(5);
+/// How often pools are looked at, beside whenever something was taken out of one.
+const FILL: Duration = Duration::from_secs(5);
 /// Most event streams of one person.
 const STREAMS_MAX: usize = 16;
 
@@ -63,6 +57,8 @@ pub struct Settings {
     pub session_idle: Duration,
     /// For how long an end that comes by itself can be put off at a time; zero is never.
     pub extend: Duration,
+    /// Desktops that are kept ready.
+    pub pools: Pools,
 }
 
 impl Settings {
@@ -79,6 +75,7 @@ impl Settings {
             apps: config.apps.iter().map(|app| app.slug.clone()).collect(),
             session_idle: config.access.session_idle,
             extend: config.extend,
+            pools: config.pools.clone(),
         }
     }
 
@@ -106,8 +103,6 @@ impl Settings {
 pub struct Parts {
     /// Storage.
     pub store: Arc<dyn Store>,
-    /// What runs instances.
-    pub hypervisor: Arc<dyn Hypervisor>,
     /// What turns desktops into instructions.
     pub gateway: Arc<dyn Gateway>,
     /// Sessions and tickets.
@@ -125,7 +120,6 @@ pub struct Parts {
 /// All that the handlers use.
 pub struct Services {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) hypervisor: Arc<dyn Hypervisor>,
     pub(crate) gateway: Arc<dyn Gateway>,
     pub(crate) access: Access,
     pub(crate) lifecycle: Lifecycle,
@@ -168,7 +162,6 @@ impl Services {
             accounts: Limiter::new(rates.per_account),
             started: Instant::now(),
             store: parts.store,
-            hypervisor: parts.hypervisor,
             gateway: parts.gateway,
             access: parts.access,
             lifecycle: parts.lifecycle,
@@ -211,8 +204,10 @@ impl Services {
         self.spawn(Self::keep_house);
         self.spawn(Self::watch_sessions);
         self.spawn(Self::keep_policies);
+        self.spawn(Self::keep_fresh);
         self.spawn(Self::reconcile);
         self.spawn(Self::watch);
+        self.spawn(Self::keep_pools);
     }
 
     fn spawn<F>(self: &Arc<Self>, task: fn(Arc<Self>) -> F)
@@ -267,59 +262,6 @@ impl Services {
         }
     }
 
-    /// After a start, pages come back first: what they look at is not to end before they do.
-    async fn keep_policies(self: Arc<Self>) {
-        let mut ticks = interval(POLICIES);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for _ in 0..RETURN {
-            ticks.tick().await;
-            self.note_use_or_say(Timestamp::now()).await;
-        }
-        loop {
-            ticks.tick().await;
-            self.carry_out_policies(Timestamp::now()).await;
-        }
-    }
-
-    /// Writes who looks at what, begins what is due by policies, and tells who looks at it.
-    pub async fn carry_out_policies(&self, now: Timestamp) {
-        // Else somebody may look at what seems to be due.
-        if !self.note_use_or_say(now).await {
-            return;
-        }
-        match self.lifecycle.begin_due(now).await {
-            Ok(begun) => {
-                for Begun { instance, due } in begun {
-                    let (id, why) = (instance.id, due.reason());
-                    tracing::info!(instance = %id, why, "{} by policy", due.policy.action.done());
-                    self.tunnels.end_due(id, due.why);
-                }
-            }
-            Err(error) => tracing::warn!(error = chain(&error), "policies were not kept"),
-        }
-    }
-
-    async fn note_use_or_say(&self, now: Timestamp) -> bool {
-        let noted = self.note_use(now).await;
-        if let Err(error) = &noted {
-            tracing::warn!(error = chain(error), "who looks at what was not written");
-        }
-        noted.is_ok()
-    }
-
-    /// Writes who looks at what, and when there was input.
-    async fn note_use(&self, now: Timestamp) -> daas_core::Result<()> {
-        let used = self.tunnels.registry().take_used(now);
-        if used.is_empty() {
-            return Ok(());
-        }
-        let noted = self.store.note_use(used.clone()).await;
-        if noted.is_err() {
-            self.tunnels.registry().give_back(used);
-        }
-        noted
-    }
-
     /// A session with an open desktop is in use; one that has ended takes its desktops along.
     async fn keep_session(&self, session: [u8; 32], now: Timestamp) {
         let idle = i64::try_from(self.settings.session_idle.as_millis()).unwrap_or(i64::MAX);
@@ -329,21 +271,44 @@ impl Services {
         }
     }
 
+    async fn keep_fresh(self: Arc<Self>) {
+        self.fleet().keep_fresh().await;
+    }
+
     async fn reconcile(self: Arc<Self>) {
-        let mut ticks = interval(RECONCILE);
+        self.lifecycle.keep_reconciled(RECONCILE).await;
+    }
+
+    async fn watch(self: Arc<Self>) {
+        self.lifecycle.watch().await;
+    }
+
+    /// The hosts that run instances.
+    pub(crate) fn fleet(&self) -> &Fleet {
+        self.lifecycle.fleet()
+    }
+
+    async fn keep_pools(self: Arc<Self>) {
         loop {
-            ticks.tick().await;
-            if let Err(error) = self.lifecycle.reconcile().await {
-                tracing::warn!(error = chain(&error), "instances could not be looked at");
+            if let Err(error) = self.fill_pools().await {
+                tracing::warn!(error = chain(&error), "pools were not filled");
+            }
+            tokio::select! {
+                () = sleep(FILL) => {}
+                () = self.lifecycle.claimed() => {}
             }
         }
     }
 
-    async fn watch(self: Arc<Self>) {
-        loop {
-            self.lifecycle.watch().await;
-            sleep(WATCH_PAUSE).await;
-        }
+    async fn fill_pools(&self) -> daas_core::Result<()> {
+        let wanted = self.settings.pools.wanted(jiff::Timestamp::now());
+        let apps = self.store.apps().await?;
+        let ids = apps.iter().filter_map(|app| {
+            let (_, ready) = wanted.iter().find(|(slug, _)| *slug == app.slug)?;
+            Some((app.id, *ready))
+        });
+        let ids: Vec<_> = ids.collect();
+        self.lifecycle.fill_pools(&ids, Timestamp::now()).await
     }
 
     /// Looks again and again for sessions that have ended, wherever that was: by a request

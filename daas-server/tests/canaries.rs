@@ -35,6 +35,8 @@ mod sockets;
 mod desktop;
 #[path = "canaries/engine.rs"]
 mod engine;
+#[path = "canaries/hosts.rs"]
+mod hosts;
 #[path = "canaries/other_places.rs"]
 mod other_places;
 #[path = "canaries/people.rs"]
@@ -135,6 +137,9 @@ const CANARIES: &[Canary] = canaries! {
     "id of a connection of guacd": desktop::id_of_guacd, Nothing, [];
     "private key of TLS": desktop::tls_key, Nothing, ["file tls.key"];
     "private key of TLS that is broken": desktop::broken_tls_key, Nothing, ["file broken.key"];
+    "token of a cluster": hosts::token_of_a_cluster, Nothing, ["file pve-token"];
+    "private key for an engine elsewhere": hosts::key_for_an_engine, Nothing,
+        ["file engine.key"];
     "key of the vault": desktop::vault_key, Nothing, ["before: file data/daas.keys"];
     "key of the vault after the rotation": desktop::vault_key_after_rotation, Nothing,
         ["running: file data/daas.keys", "ended: file data/daas.keys"];

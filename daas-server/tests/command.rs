@@ -73,6 +73,126 @@ fn each_source_goes_over_the_one_before() {
 }
 
 #[test]
+fn hosts_are_checked() {
+    let lab = |more: &str| format!("[[docker.hosts]]\nname = \"lab\"\n{more}\n");
+    for (file, expected) in [
+        (
+            lab("endpoint = \"tcp://lab:2376\""),
+            "docker.hosts.endpoint: tcp://lab:2376 needs ca_file, cert_file and key_file",
+        ),
+        (
+            lab("endpoint = \"lab:2376\""),
+            "docker.hosts.endpoint: `lab:2376`: expected unix:///run/docker.sock",
+        ),
+        (
+            lab("endpoint = \"ssh://-oProxyCommand=x@lab\""),
+            "docker.hosts.endpoint: ",
+        ),
+        (
+            lab("endpoint = \"ssh://daas@lab\"\nkey_file = \"x\""),
+            "ssh://daas@lab takes no ca_file",
+        ),
+        (
+            lab("endpoint = \"/run/lab.sock\"\nssh_key_file = \"x\""),
+            "/run/lab.sock takes no ssh_key_file",
+        ),
+        (
+            lab("endpoint = \"/run/lab.sock\""),
+            "`docker` and `lab` have the same addresses for desktops",
+        ),
+        (
+            lab("endpoint = \"/run/lab.sock\"\nguacd = [\"lab\"]"),
+            "docker.hosts.guacd: `lab` is not a host and port",
+        ),
+        (
+            lab("endpoint = \"/run/lab.sock\"\nlabels = [\"GPU\"]"),
+            "docker.hosts.labels: `GPU`: expected up to 32",
+        ),
+        (
+            lab("endpoint = \"/run/lab.sock\"\nrange = \"10.214.0.0/16\"")
+                .replace("name = \"lab\"", "name = \"docker\""),
+            "docker.hosts.name: `docker` is the name of two hosts",
+        ),
+        (
+            "[docker]\nenabled = false\n".to_owned(),
+            "docker.hosts: needs 1 to 256 hosts",
+        ),
+        (
+            "[placement]\ncpu_overcommit = 0.0\n".to_owned(),
+            "placement.cpu_overcommit: 0 is not between 0.1 and 1000",
+        ),
+        (
+            "[placement]\nstrategy = \"spred\"\n".to_owned(),
+            "unknown value `spred`; did you mean `spread`?",
+        ),
+        (
+            "[[catalogue.apps]]\nslug = \"a\"\nname = \"A\"\nimage = \"a\"\nhosts = [\"gpu\"]\n"
+                .to_owned(),
+            "catalogue.apps: `a`: no host has all labels",
+        ),
+    ] {
+        let refused = config(&file, &[], &[]);
+        let told = text(&refused.stderr);
+        assert!(!refused.status.success(), "{file}");
+        assert!(told.contains(expected), "{expected:?} is not in {told}");
+    }
+    let good = lab(
+        "endpoint = \"ssh://daas@lab\"\nlabels = [\"gpu\"]\nguacd = [\"lab:4822\"]\nprobe = \"engine\"",
+    );
+    let shown = config(&good, &[], &[]);
+    assert!(shown.status.success(), "{}", text(&shown.stderr));
+    let shown = text(&shown.stdout);
+    let again = config(&shown, &[], &[]);
+    assert_eq!(text(&again.stdout), shown);
+}
+
+#[cfg(feature = "proxmox")]
+#[test]
+fn clusters_are_checked() {
+    let cluster = "[[proxmox]]\nname = \"pve\"\nurls = [\"https://pve1:8006\"]\n\
+                   token_id = \"daas@pve!main\"\ntoken_secret_file = \"/nowhere/secret\"\n\
+                   vmids = [5000, 5999]\nnetworks = [\"10.20.0.0/16\"]\n";
+    let shown = config(cluster, &[], &[]);
+    assert!(shown.status.success(), "{}", text(&shown.stderr));
+    let shown = text(&shown.stdout);
+    assert!(shown.contains("token_secret_file = \"/nowhere/secret\""));
+    assert_eq!(text(&config(&shown, &[], &[]).stdout), shown);
+    for (from, to, expected) in [
+        ("[5000, 5999]", "[5000]", "proxmox.vmids: takes two numbers"),
+        ("https://", "http://", "proxmox.urls: `http://pve1:8006`: "),
+        (
+            "\"10.20.0.0/16\"",
+            "",
+            "proxmox.networks: needs one at least",
+        ),
+        (
+            "token_secret_file",
+            "password_file",
+            "proxmox.token_id: needs token_id with",
+        ),
+        (
+            "vmids",
+            "fingerprints = [\"AB\"]\nvmids",
+            "proxmox.fingerprints: `AB`: expected 32 bytes",
+        ),
+        (
+            "vmids",
+            "ca_file = \"x\"\nfingerprints = [\"AB\"]\nvmids",
+            "proxmox.fingerprints: cannot be set together",
+        ),
+        (
+            "vmids",
+            "storage = \"ssd\"\nvmids",
+            "proxmox.storage: is for cloning",
+        ),
+        ("name = \"pve\"", "name = \"docker\"", "is the name of two"),
+    ] {
+        let told = text(&config(&cluster.replace(from, to), &[], &[]).stderr);
+        assert!(told.contains(expected), "{expected:?} is not in {told}");
+    }
+}
+
+#[test]
 fn mistakes_are_told_with_place_and_advice() {
     for (file, variables, expected) in [
         (

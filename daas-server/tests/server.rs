@@ -25,6 +25,8 @@ mod endings;
 mod errors;
 #[path = "server/headers.rs"]
 mod headers;
+#[path = "server/hosts.rs"]
+mod hosts;
 #[path = "server/instances.rs"]
 mod instances;
 #[path = "server/limits.rs"]
@@ -39,6 +41,8 @@ mod openapi;
 mod page;
 #[path = "server/policies.rs"]
 mod policies;
+#[path = "server/pools.rs"]
+mod pools;
 #[path = "server/sessions.rs"]
 mod sessions;
 #[path = "server/tls.rs"]

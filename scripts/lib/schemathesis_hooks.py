@@ -39,6 +39,7 @@ SCOPES = [
     "users_write",
     "audit_read",
     "hosts_read",
+    "hosts_write",
 ]
 NO_LIMITS = dict.fromkeys(["instances", "cpu_millis", "memory_mib", "disk_mib", "hours_week"])
 

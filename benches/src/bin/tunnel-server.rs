@@ -23,6 +23,7 @@ use benches::load::{FLOODER, PASSWORD, PEOPLE, Result, USER, VICTIM, person, say
 use daas_core::Secret;
 use daas_core::access::{Access, AccessConfig, By, LoggedIn, Passwords};
 use daas_core::audit::{self, AuditAction, TargetKind};
+use daas_core::fleet::Fleet;
 use daas_core::gateway::{Gateway, Guacd, GuacdConfig, Target};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{Endpoint, InstanceId, Protocol, Quota, Role, Timestamp, User};
@@ -97,6 +98,7 @@ async fn serve(guacd: SocketAddr, limits: bool, runtime: Handle) -> Result<()> {
     let passwords = Passwords::new()?;
     fill(&*store, &passwords).await?;
     let hypervisor = Arc::new(fake::Fake::with_images(IMAGES));
+    let fleet = Fleet::single("memory".parse()?, hypervisor);
     let gateway: Arc<dyn Gateway> = Arc::new(Guacd::new(GuacdConfig::new(vec![guacd.to_string()])));
     let lifecycle = LifecycleConfig {
         // One person launches for all.
@@ -109,7 +111,7 @@ async fn serve(guacd: SocketAddr, limits: bool, runtime: Handle) -> Result<()> {
     let services = Services::new(Parts {
         sign_on: SignOn::default(),
         access: Access::new(store.clone(), passwords, AccessConfig::default()),
-        lifecycle: Lifecycle::new(store.clone(), hypervisor.clone(), lifecycle),
+        lifecycle: Lifecycle::new(store.clone(), fleet, lifecycle),
         tunnels: Arc::new(OneGuacd {
             gateway: gateway.clone(),
             registry: Registry::new(),
@@ -124,7 +126,6 @@ async fn serve(guacd: SocketAddr, limits: bool, runtime: Handle) -> Result<()> {
             ..Settings::default()
         },
         store,
-        hypervisor,
         gateway,
     })?;
     services.start();

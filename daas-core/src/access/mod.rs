@@ -5,6 +5,7 @@
 
 mod by;
 mod groups;
+mod hosts;
 mod limiter;
 mod log_in;
 mod password;

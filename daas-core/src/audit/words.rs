@@ -108,6 +108,8 @@ words! {
         InstanceOpen = "instance.open",
         /// A tunnel was ended by somebody else.
         TunnelEnd = "tunnel.end",
+        /// A host was to be emptied, or was taken back.
+        HostDrain = "host.drain",
         /// Secrets in the database were sealed again by a new key.
         SecretsRotate = "secrets.rotate",
         /// The log itself was exported.
@@ -130,6 +132,8 @@ words! {
         Token = "token",
         /// A tunnel.
         Tunnel = "tunnel",
+        /// A host that runs instances.
+        Host = "host",
         /// The secrets in the database.
         Secrets = "secrets",
         /// This log.

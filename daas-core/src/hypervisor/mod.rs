@@ -85,6 +85,53 @@ pub struct ExecOutput {
     pub output: Vec<u8>,
 }
 
+/// What a backend is able to do at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// Freezing instances.
+    pub suspend: bool,
+    /// Keeping the state of an instance, to go back to it.
+    pub snapshot: bool,
+    /// Running commands inside.
+    pub exec: bool,
+    /// Changing the size of screens.
+    pub resize: bool,
+}
+
+/// What a backend has, and how busy it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostReport {
+    /// Its name and version, such as `Docker 28.1.1`.
+    pub version: String,
+    /// Processors.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+    /// How much of that is used, where that is known.
+    pub memory_used_mib: Option<u64>,
+    /// Instances that run.
+    pub running: u32,
+    /// The nodes of a cluster, by name; none where there is but one machine.
+    pub nodes: Vec<NodeReport>,
+}
+
+/// What a node of a cluster has, and how busy it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeReport {
+    /// Its name.
+    pub name: String,
+    /// Whether it is on.
+    pub is_on: bool,
+    /// Processors.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+    /// How much of that is used.
+    pub memory_used_mib: u64,
+    /// Instances that run on it.
+    pub running: u32,
+}
+
 /// Something happened to an instance that may not have been asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HypervisorEvent {
@@ -109,6 +156,10 @@ pub enum HypervisorEvent {
 pub trait Hypervisor: Send + Sync + 'static {
     /// Whether the backend can be reached; answers its version.
     async fn check(&self) -> Result<String>;
+    /// Whether instances can be created, what there is for them, and how busy it is.
+    async fn report(&self) -> Result<HostReport>;
+    /// What the backend is able to do at all.
+    fn can(&self) -> Abilities;
     /// Whether an image is present, so that creating from it does not have to wait.
     async fn has_image(&self, image: &str) -> Result<bool>;
 

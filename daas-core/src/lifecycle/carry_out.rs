@@ -155,12 +155,7 @@ impl Lifecycle {
             Err(error) => return Tried::Unknown(error),
         }
         if instance.state == InstanceState::Requested {
-            let (id, general) = (instance.id, self.shared.config.quota);
-            let begun = self
-                .shared
-                .store
-                .begin(id, action, general, Timestamp::now());
-            match begun.await {
+            match self.begin(instance.id, action).await {
                 Ok(row) => *instance = row,
                 Err(error @ Error::Unavailable { .. }) => return Tried::Unknown(error),
                 Err(_) => return Tried::Superseded,
@@ -187,7 +182,9 @@ impl Lifecycle {
         if matches!(action, Action::Start | Action::Resume) {
             let within = self.shared.config.stop_timeout;
             // Reconciliation looks after it where this fails.
-            let _ = self.shared.hypervisor.stop(instance.id, within).await;
+            if let Ok(hypervisor) = self.hypervisor(instance) {
+                let _ = hypervisor.stop(instance.id, within).await;
+            }
         }
     }
 
@@ -228,7 +225,8 @@ impl Lifecycle {
             Action::Resume => return self.resume(instance).await,
             Action::Stop => return self.stop(instance).await,
             Action::Delete => {
-                self.shared.hypervisor.remove(instance.id).await?;
+                let hypervisor = self.hypervisor(instance)?;
+                hypervisor.remove(instance.id).await?;
                 None
             }
         };
@@ -236,7 +234,7 @@ impl Lifecycle {
     }
 
     async fn suspend(&self, instance: &Instance) -> Result<Outcome, Stop> {
-        match self.shared.hypervisor.suspend(instance.id).await {
+        match self.hypervisor(instance)?.suspend(instance.id).await {
             Err(Error::Conflict { .. }) => self.ended(instance).await,
             done => {
                 done?;
@@ -247,7 +245,7 @@ impl Lifecycle {
     }
 
     async fn resume(&self, instance: &Instance) -> Result<Outcome, Stop> {
-        let resumed = self.shared.hypervisor.resume(instance.id).await;
+        let resumed = self.hypervisor(instance)?.resume(instance.id).await;
         let awake = match resumed {
             Ok(()) => self.wait_for_desktop(instance).await,
             Err(error) => Err(error.into()),
@@ -262,7 +260,7 @@ impl Lifecycle {
 
     async fn stop(&self, instance: &Instance) -> Result<Outcome, Stop> {
         let within = self.shared.config.stop_timeout;
-        match self.shared.hypervisor.stop(instance.id, within).await {
+        match self.hypervisor(instance)?.stop(instance.id, within).await {
             // What never ran is as good as stopped.
             Err(Error::NotFound { .. }) if !self.has_run(instance).await? => {}
             stopped => stopped?,
@@ -272,7 +270,7 @@ impl Lifecycle {
 
     /// It does not do what it should as it has ended by itself, unless there is more to it.
     async fn ended(&self, instance: &Instance) -> Result<Outcome, Stop> {
-        let observed = self.shared.hypervisor.inspect(instance.id).await?;
+        let observed = self.hypervisor(instance)?.inspect(instance.id).await?;
         match observed.power {
             PowerState::Stopped => Ok(Outcome::Ended),
             power => Err(Stop::Failed(Error::Conflict {
@@ -289,26 +287,27 @@ impl Lifecycle {
     }
 
     async fn start(&self, instance: &Instance) -> Result<Endpoint, Stop> {
-        let shared = &self.shared;
+        let hypervisor = self.hypervisor(instance)?;
         self.publish(instance, Some(Step::Image));
-        let app = shared.store.app(instance.app).await?;
-        if !shared.hypervisor.has_image(&app.image).await? {
+        let app = self.shared.store.app(instance.app).await?;
+        if !hypervisor.has_image(&app.image).await? {
             return Err(Stop::Failed(Error::NotFound { what: "image" }));
         }
         self.publish(instance, Some(Step::Container));
-        shared.hypervisor.create(&spec(instance, &app)).await?;
+        hypervisor.create(&spec(instance, &app)).await?;
         if !self.is_wanted(instance).await? {
             return Err(Stop::Superseded);
         }
-        shared.hypervisor.start(instance.id).await?;
+        hypervisor.start(instance.id).await?;
         self.publish(instance, Some(Step::Desktop));
         self.wait_for_desktop(instance).await
     }
 
     async fn wait_for_desktop(&self, instance: &Instance) -> Result<Endpoint, Stop> {
         let deadline = Instant::now() + self.shared.config.start_timeout;
+        let hypervisor = self.hypervisor(instance)?;
         loop {
-            let observed = self.shared.hypervisor.inspect(instance.id).await?;
+            let observed = hypervisor.inspect(instance.id).await?;
             match (observed.power, observed.endpoint) {
                 (PowerState::Running, Some(endpoint)) => return Ok(endpoint),
                 (PowerState::Stopped, _) => {

@@ -8,22 +8,35 @@
 
 mod carry_out;
 mod lock;
+mod pools;
 mod reconcile;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 use crate::access::Token;
 use crate::audit::NewEntry;
 use crate::error::{Error, Result};
+use crate::fleet::Fleet;
 use crate::hypervisor::Hypervisor;
 use crate::model::{Action, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
 use crate::secret::Secret;
 use crate::storage::{Begun, Instances};
 
 use lock::Locks;
+use pools::Pauses;
+
+/// What becomes of desktops that no row knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Orphans {
+    /// They are removed.
+    #[default]
+    Remove,
+    /// They stay, and are counted.
+    Keep,
+}
 
 /// How launching behaves.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +47,12 @@ pub struct LifecycleConfig {
     pub start_timeout: Duration,
     /// Time for a desktop to stop by itself.
     pub stop_timeout: Duration,
+    /// What becomes of desktops that no row knows.
+    pub orphans: Orphans,
 }
 
 impl Default for LifecycleConfig {
-    /// Five instances; two minutes; ten seconds.
+    /// Five instances; two minutes; ten seconds; orphans are removed.
     fn default() -> Self {
         Self {
             quota: Quota {
@@ -46,6 +61,7 @@ impl Default for LifecycleConfig {
             },
             start_timeout: Duration::from_secs(120),
             stop_timeout: Duration::from_secs(10),
+            orphans: Orphans::Remove,
         }
     }
 }
@@ -79,10 +95,12 @@ const POLL: Duration = Duration::from_millis(50);
 
 struct Shared {
     store: Arc<dyn Instances>,
-    hypervisor: Arc<dyn Hypervisor>,
+    fleet: Fleet,
     config: LifecycleConfig,
     events: broadcast::Sender<Event>,
     locks: Locks,
+    claimed: Notify,
+    pauses: Mutex<Pauses>,
 }
 
 /// Drives instances. Clones share everything.
@@ -98,19 +116,17 @@ impl std::fmt::Debug for Lifecycle {
 }
 
 impl Lifecycle {
-    /// Over a storage and a hypervisor. Call [`reconcile`](Self::reconcile) next.
+    /// Over a storage and hosts. Call [`reconcile`](Self::reconcile) next.
     #[must_use]
-    pub fn new(
-        store: Arc<dyn Instances>,
-        hypervisor: Arc<dyn Hypervisor>,
-        config: LifecycleConfig,
-    ) -> Self {
+    pub fn new(store: Arc<dyn Instances>, fleet: Fleet, config: LifecycleConfig) -> Self {
         let shared = Shared {
             store,
-            hypervisor,
+            fleet,
             config,
             events: broadcast::channel(EVENTS).0,
             locks: Locks::default(),
+            claimed: Notify::new(),
+            pauses: Mutex::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -123,25 +139,40 @@ impl Lifecycle {
         self.shared.config.quota
     }
 
+    /// The hosts.
+    #[must_use]
+    pub fn fleet(&self) -> &Fleet {
+        &self.shared.fleet
+    }
+
+    /// What runs an instance.
+    fn hypervisor(&self, instance: &Instance) -> Result<Arc<dyn Hypervisor>> {
+        self.shared.fleet.hypervisor_of(instance)
+    }
+
     /// Changes from now on. Who falls behind misses some and has to read all again.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.shared.events.subscribe()
     }
 
-    /// Launches an application for somebody, and answers at once, while it starts.
+    /// Launches an application for somebody, and answers at once, while it starts; or gives
+    /// them one that waits, and runs already.
     ///
     /// # Errors
-    /// [`Error::NotFound`] without the application, [`Error::Exhausted`] at the limit,
-    /// [`Error::Unavailable`] where storage or hypervisor do not answer before it is kept.
+    /// [`Error::NotFound`] without the application, [`Error::Exhausted`] at the limit or where
+    /// no host has room, [`Error::Unavailable`] where the storage or all hosts do not answer
+    /// before it is kept.
     pub async fn launch(&self, owner: UserId, app: AppId) -> Result<Instance> {
         let shared = &self.shared;
         let app = shared.store.app(app).await?;
-        shared.hypervisor.check().await?;
         let now = Timestamp::now();
+        if let Some(claimed) = self.claim(owner, app.id, now).await? {
+            return Ok(claimed);
+        }
+        let bounds = shared.fleet.bounds_for(&app, shared.config.quota).await;
         let instance = Instance::requested(Some(owner), app.id, desktop_password()?, now);
-        let general = shared.config.quota;
-        shared.store.add_instance(instance.clone(), general).await?;
+        shared.store.add_instance(instance.clone(), bounds).await?;
         match self.act(instance.id, Action::Start).await {
             // It is kept, so it is launched, be it a little later.
             Err(Error::Unavailable { .. }) => {
@@ -159,12 +190,18 @@ impl Lifecycle {
     /// [`Error::NotFound`], [`Error::Conflict`] where its state does not allow it, or
     /// [`Error::Exhausted`] where starting it would pass a limit.
     pub async fn act(&self, id: InstanceId, action: Action) -> Result<Instance> {
-        let (store, general) = (&self.shared.store, self.shared.config.quota);
-        let begun = store.begin(id, action, general, Timestamp::now());
-        let instance = begun.await?;
+        let instance = self.begin(id, action).await?;
         self.publish(&instance, None);
         self.carry_out_later(instance.clone());
         Ok(instance)
+    }
+
+    /// Writes the intent to do something.
+    async fn begin(&self, id: InstanceId, action: Action) -> Result<Instance> {
+        let shared = &self.shared;
+        let bounds = shared.fleet.known_bounds(shared.config.quota);
+        let begun = shared.store.begin(id, action, bounds, Timestamp::now());
+        begun.await
     }
 
     /// Stops what runs though the hours of its owner are used up, and answers what that was.

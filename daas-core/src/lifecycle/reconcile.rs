@@ -1,11 +1,16 @@
-//! Makes rows and hypervisor agree.
+//! Makes rows and hosts agree.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
-use super::{Lifecycle, Step};
+use super::{Lifecycle, Orphans, Step};
 use crate::error::{Error, Result, chain};
+use crate::fleet::Host;
 use crate::hypervisor::{HypervisorEvent, Observed, PowerState};
 use crate::model::{
     Action, Endpoint, FailureReason, Instance, InstanceId, InstanceState, Timestamp,
@@ -14,6 +19,8 @@ use crate::storage::Outcome;
 
 /// Events of a hypervisor that wait to be looked at.
 const WAITING: usize = 64;
+/// Pause before a host is watched again whose events ended.
+const WATCH_PAUSE: Duration = Duration::from_secs(5);
 
 /// What has to be done about an instance that nobody wants anything of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,34 +66,103 @@ impl Verdict {
 }
 
 impl Lifecycle {
-    /// Compares all rows with what the hypervisor has: intents are carried out again, what
+    /// Compares all rows with what their hosts have: intents are carried out again, what
     /// ended by itself becomes `stopped`, what is gone `failed`, and desktops that no row
-    /// knows are removed.
+    /// knows are removed. Rows of a host that does not answer, or that is not configured any
+    /// more, stay as they are.
     ///
     /// # Errors
-    /// Where storage or hypervisor do not answer; then it has to be done again.
+    /// Where storage or a host do not answer; then it has to be done again. All other hosts
+    /// are done all the same.
     pub async fn reconcile(&self) -> Result<()> {
+        let mut hosts = JoinSet::new();
+        for host in self.shared.fleet.hosts() {
+            let (lifecycle, host) = (self.clone(), Arc::clone(host));
+            hosts.spawn(async move { lifecycle.reconcile_host(&host).await });
+        }
+        let mut all = Ok(());
+        while let Some(done) = hosts.join_next().await {
+            // One that panicked has said so.
+            all = all.and(done.unwrap_or(Ok(())));
+        }
+        self.delete_ownerless().await?;
+        all
+    }
+
+    /// Compares again and again, each host in a task of its own, so that one that is silent
+    /// delays no other. It ends when this is dropped.
+    pub async fn keep_reconciled(&self, every: Duration) {
+        let mut tasks = JoinSet::new();
+        for host in self.shared.fleet.hosts() {
+            let (lifecycle, host) = (self.clone(), Arc::clone(host));
+            tasks.spawn(async move {
+                let mut ticks = ticks(every);
+                loop {
+                    ticks.tick().await;
+                    lifecycle.try_to_reconcile(&host).await;
+                }
+            });
+        }
+        let lifecycle = self.clone();
+        tasks.spawn(async move {
+            let mut ticks = ticks(every);
+            loop {
+                ticks.tick().await;
+                if let Err(error) = lifecycle.delete_ownerless().await {
+                    tracing::warn!(error = chain(&error), "instances could not be looked at");
+                }
+            }
+        });
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn try_to_reconcile(&self, host: &Host) {
+        match self.reconcile_host(host).await {
+            // Who asks the host again and again has said so once.
+            Err(error @ Error::Unavailable { .. }) => {
+                tracing::debug!(host = %host.name, error = chain(&error), "not looked at");
+            }
+            Err(error) => {
+                let error = chain(&error);
+                tracing::warn!(host = %host.name, error, "instances could not be looked at");
+            }
+            Ok(()) => {}
+        }
+    }
+
+    async fn reconcile_host(&self, host: &Host) -> Result<()> {
         let shared = &self.shared;
         // The rows are read last: whatever was made for a new row is then not an orphan.
-        let observed = shared.hypervisor.list().await?;
+        let observed = host.hypervisor.list().await?;
         let rows = shared.store.instances(None).await?;
         let mut observed: BTreeMap<InstanceId, Observed> = observed
             .into_iter()
             .map(|observed| (observed.id, observed))
             .collect();
+        let mut misplaced = 0;
         for row in rows {
             let seen = observed.remove(&row.id);
-            if row.state.pending().is_some() {
+            if !self.is_on(&row, host) {
+                misplaced += usize::from(seen.is_some());
+            } else if row.state.pending().is_some() {
                 self.take_up(row);
             } else if Verdict::of(&row, seen.as_ref()) != Verdict::Fine {
                 // What was seen may be older than the row.
                 self.look_at(row.id).await?;
             }
         }
+        // What a row of another host knows is not there by us, and nobody knows what it is.
+        let mut left = misplaced;
         for id in observed.into_keys() {
-            self.remove_orphan(id).await;
+            left += usize::from(!self.remove_orphan(host, id).await);
         }
-        self.delete_ownerless().await
+        host.set_orphans(left);
+        Ok(())
+    }
+
+    fn is_on(&self, row: &Instance, host: &Host) -> bool {
+        let own = self.shared.fleet.host_of(row.host.as_ref());
+        own.is_some_and(|own| own.name == host.name)
     }
 
     /// Deletes instances whose owner is gone.
@@ -102,18 +178,25 @@ impl Lifecycle {
         Ok(())
     }
 
-    async fn remove_orphan(&self, id: InstanceId) {
+    /// Answers whether it is no longer there, or never was one.
+    async fn remove_orphan(&self, host: &Host, id: InstanceId) -> bool {
         let Some(_lock) = self.shared.locks.try_lock(id) else {
-            return;
+            return true;
         };
-        tracing::warn!(instance = %id, "removing a desktop that no row knows");
-        if let Err(error) = self.shared.hypervisor.remove(id).await {
-            tracing::warn!(instance = %id, error = chain(&error), "orphan not removed");
+        if self.shared.config.orphans == Orphans::Keep {
+            tracing::warn!(host = %host.name, instance = %id, "no row knows this desktop");
+            return false;
         }
+        tracing::warn!(host = %host.name, instance = %id, "removing a desktop that no row knows");
+        let removed = host.hypervisor.remove(id).await;
+        if let Err(error) = &removed {
+            tracing::warn!(instance = %id, error = chain(error), "orphan not removed");
+        }
+        removed.is_ok()
     }
 
     /// Looks at an instance that nobody wants anything of, and makes row and desktop agree.
-    async fn look_at(&self, id: InstanceId) -> Result<()> {
+    pub(super) async fn look_at(&self, id: InstanceId) -> Result<()> {
         // Who holds it sees for themselves.
         let Some(_lock) = self.shared.locks.try_lock(id) else {
             return Ok(());
@@ -126,7 +209,7 @@ impl Lifecycle {
             return Ok(());
         }
         // After the row: if that is still the same when it is written, this is what it is.
-        let seen = match self.shared.hypervisor.inspect(id).await {
+        let seen = match self.hypervisor(&row)?.inspect(id).await {
             Ok(seen) => Some(seen),
             Err(Error::NotFound { .. }) => None,
             Err(error) => return Err(error),
@@ -147,11 +230,11 @@ impl Lifecycle {
             Verdict::Moved(endpoint) => Outcome::Done {
                 endpoint: Some(endpoint),
             },
-            Verdict::Redo(Action::Resume) => return self.shared.hypervisor.resume(row.id).await,
-            Verdict::Redo(_) => return self.shared.hypervisor.suspend(row.id).await,
+            Verdict::Redo(Action::Resume) => return self.hypervisor(row)?.resume(row.id).await,
+            Verdict::Redo(_) => return self.hypervisor(row)?.suspend(row.id).await,
             Verdict::Halt => {
                 let within = self.shared.config.stop_timeout;
-                return self.shared.hypervisor.stop(row.id, within).await;
+                return self.hypervisor(row)?.stop(row.id, within).await;
             }
         };
         tracing::warn!(instance = %row.id, state = %row.state, ?verdict, "not as it was left");
@@ -175,21 +258,43 @@ impl Lifecycle {
         }
     }
 
-    /// Looks after instances until the hypervisor's events end: after each change of one,
-    /// and at all of them after a reconnection.
+    /// Looks after instances by what their hosts tell: after each change of one, and at all
+    /// of a host after a reconnection. Each host has a task of its own; where its events end,
+    /// it is watched again. It ends when this is dropped.
     pub async fn watch(&self) {
+        let mut tasks = JoinSet::new();
+        for host in self.shared.fleet.hosts() {
+            let (lifecycle, host) = (self.clone(), Arc::clone(host));
+            tasks.spawn(async move {
+                loop {
+                    lifecycle.watch_host(&host).await;
+                    sleep(WATCH_PAUSE).await;
+                }
+            });
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn watch_host(&self, host: &Host) {
         let (sender, mut events) = mpsc::channel(WAITING);
-        let hypervisor = self.shared.hypervisor.clone();
-        let watching = tokio::spawn(async move { hypervisor.watch(sender).await });
+        let hypervisor = Arc::clone(&host.hypervisor);
+        let mut watching = JoinSet::new();
+        watching.spawn(async move { hypervisor.watch(sender).await });
         while let Some(event) = events.recv().await {
-            let looked = match event {
-                HypervisorEvent::Changed(id) => self.look_at(id).await,
-                HypervisorEvent::Reconnected => self.reconcile().await,
-            };
-            if let Err(error) = looked {
-                tracing::warn!(error = chain(&error), "reconciliation failed");
+            match event {
+                HypervisorEvent::Changed(id) => {
+                    if let Err(error) = self.look_at(id).await {
+                        tracing::warn!(error = chain(&error), "reconciliation failed");
+                    }
+                }
+                HypervisorEvent::Reconnected => self.try_to_reconcile(host).await,
             }
         }
-        watching.abort();
     }
+}
+
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AppId, Policies, Timestamp};
+use super::{AppId, Label, Policies, Timestamp};
 
 /// How an application shows itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -75,6 +75,8 @@ pub struct App {
     pub resources: Resources,
     /// What is done with its desktops by itself.
     pub policies: Policies,
+    /// Labels that a host has to have to run it.
+    pub hosts: Vec<Label>,
     /// When it was added.
     pub created_at: Timestamp,
 }

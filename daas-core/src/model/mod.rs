@@ -6,16 +6,18 @@ mod id;
 mod instance;
 mod permission;
 mod policy;
+mod pool;
 mod quota;
 mod time;
 mod user;
 
 pub use app::{App, AppKind, Protocol, Resources};
-pub use host::{HostName, HostNameError};
+pub use host::{HostName, HostNameError, Label};
 pub use id::{AppId, GroupId, InstanceId, ParseIdError, SessionId, TokenId, UserId};
 pub use instance::{Action, Endpoint, FailureReason, Instance, InstanceState, NotAllowed};
 pub use permission::{Effect, Permission, Rights, Rule, Scope};
 pub use policy::{Due, Ending, Policies, Policy, PolicyError, Why};
+pub use pool::{Days, MinuteOfWeek, ParseWindowError, Pool, TimeOfDay, Window};
 pub use quota::{Allowance, Exceeded, Quota, Usage};
 pub use time::ParseTimeError;
 pub use user::{

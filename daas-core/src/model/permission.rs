@@ -16,6 +16,8 @@ pub enum Permission {
     InstancesEndAll,
     /// See hosts and how busy they are.
     HostsRead,
+    /// Have hosts emptied, and take them back.
+    HostsManage,
     /// See who looks at which instance.
     SessionsReadAll,
     /// Make, change and remove users, and the rules for them.
@@ -30,11 +32,12 @@ pub enum Permission {
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AppsLaunch,
         Self::InstancesReadAll,
         Self::InstancesEndAll,
         Self::HostsRead,
+        Self::HostsManage,
         Self::SessionsReadAll,
         Self::UsersManage,
         Self::GroupsManage,
@@ -50,6 +53,7 @@ impl Permission {
             Self::InstancesReadAll => "instances_read_all",
             Self::InstancesEndAll => "instances_end_all",
             Self::HostsRead => "hosts_read",
+            Self::HostsManage => "hosts_manage",
             Self::SessionsReadAll => "sessions_read_all",
             Self::UsersManage => "users_manage",
             Self::GroupsManage => "groups_manage",
@@ -79,7 +83,11 @@ impl Role {
         use Permission as P;
         match permission {
             P::AppsLaunch => true,
-            P::InstancesReadAll | P::InstancesEndAll | P::HostsRead | P::SessionsReadAll => {
+            P::InstancesReadAll
+            | P::InstancesEndAll
+            | P::HostsRead
+            | P::HostsManage
+            | P::SessionsReadAll => {
                 matches!(self, Self::Operator | Self::Admin)
             }
             P::UsersManage | P::GroupsManage | P::QuotasManage | P::AuditRead => {
@@ -206,11 +214,13 @@ pub enum Scope {
     AuditRead,
     /// Read hosts.
     HostsRead,
+    /// Have hosts emptied, and take them back.
+    HostsWrite,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AppsRead,
         Self::InstancesRead,
         Self::InstancesWrite,
@@ -218,6 +228,7 @@ impl Scope {
         Self::UsersWrite,
         Self::AuditRead,
         Self::HostsRead,
+        Self::HostsWrite,
     ];
 
     /// The word for it.
@@ -231,6 +242,7 @@ impl Scope {
             Self::UsersWrite => "users_write",
             Self::AuditRead => "audit_read",
             Self::HostsRead => "hosts_read",
+            Self::HostsWrite => "hosts_write",
         }
     }
 }

@@ -1,11 +1,13 @@
-//! What is kept: one trait in five parts, and its backends.
+//! What is kept: one trait in six parts, and its backends.
 
 mod audit_log;
+mod hosts;
 mod people;
 mod sessions;
 mod sqlite;
 
 pub use audit_log::{AuditLog, AuditQuery, ExportWalk, Kept, Order, Walk};
+pub use hosts::Hosts;
 pub use people::{
     Account, AccountsQuery, Invitation, People, Person, QuotaOf, SecondFactor, Subject,
 };
@@ -16,6 +18,7 @@ use async_trait::async_trait;
 
 use crate::audit::NewEntry;
 use crate::error::Result;
+use crate::fleet::Bounds;
 use crate::model::{
     Action, App, AppId, Due, Endpoint, FailureReason, Instance, InstanceId, InstanceState, Quota,
     Timestamp, UserId,
@@ -57,6 +60,15 @@ pub struct Begun {
     pub due: Due,
 }
 
+/// An instance that is nobody's.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The instance.
+    pub instance: Instance,
+    /// Whether its host is not to have instances any more.
+    pub drained: bool,
+}
+
 /// One step in the life of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
@@ -78,7 +90,7 @@ pub struct Transition {
 /// - Methods may be called from many tasks at once, and dropped at any moment: a dropped
 ///   call may still take effect, whole.
 #[async_trait]
-pub trait Store: Instances + People + Sessions + AuditLog {
+pub trait Store: Instances + People + Sessions + AuditLog + Hosts {
     /// Whether the storage can be read and written.
     async fn check(&self) -> Result<()>;
     /// Seals all secrets again that an older key of the vault sealed; answers how many.
@@ -95,23 +107,43 @@ pub trait Instances: Send + Sync + 'static {
     /// The application with an id.
     async fn app(&self, id: AppId) -> Result<App>;
 
-    /// Adds an instance in the state `requested`, if all quotas of its owner allow it; else
-    /// `Exhausted`. The general quota is as for [`People::allowance`].
-    async fn add_instance(&self, instance: Instance, general: Quota) -> Result<()>;
+    /// Adds an instance in the state `requested`, if all quotas of its owner allow it, and
+    /// places it on a host with room for it; else `Exhausted`, or `Unavailable` where no host
+    /// answers. The general quota is as for [`People::allowance`].
+    async fn add_instance(&self, instance: Instance, bounds: Bounds) -> Result<()>;
     /// The instance with an id, deleted or not.
     async fn instance(&self, id: InstanceId) -> Result<Instance>;
     /// Instances that are not deleted, the newest first; of one owner, or of all.
     async fn instances(&self, owner: Option<UserId>) -> Result<Vec<Instance>>;
+    /// Adds an instance that is nobody's in the state `requested`, to wait for somebody, if
+    /// fewer than so many of its application wait or are to (else answers that it did not), and
+    /// a host has room for it (else `Exhausted`).
+    async fn add_waiting(&self, instance: Instance, most: u32, bounds: Bounds) -> Result<bool>;
+    /// Instances that are nobody's and not deleted, the oldest first.
+    async fn waiting(&self) -> Result<Vec<Waiting>>;
+    /// Gives somebody the oldest instance of an application that is nobody's and runs, as if
+    /// it were launched now: if all their quotas allow one more, else `Exhausted`. Answers
+    /// nothing where none waits.
+    async fn claim(
+        &self,
+        app: AppId,
+        owner: UserId,
+        general: Quota,
+        now: Timestamp,
+    ) -> Result<Option<Instance>>;
+    /// Writes the intent to delete an instance, if it is still nobody's; answers the row.
+    async fn discard(&self, id: InstanceId, now: Timestamp) -> Result<Option<Instance>>;
     /// Instances that are not deleted though their owner is, and that nobody deletes.
     async fn ownerless_instances(&self) -> Result<Vec<InstanceId>>;
     /// Writes the intent to do something, if the state allows it (else `Conflict`), and
     /// answers the row with it. Starting what was stopped needs to be within all quotas of
-    /// its owner, and going on with what is frozen within those of hours; else `Exhausted`.
+    /// its owner and room on its host, where it stays, and going on with what is frozen within
+    /// quotas of hours; else `Exhausted`.
     async fn begin(
         &self,
         id: InstanceId,
         action: Action,
-        general: Quota,
+        bounds: Bounds,
         now: Timestamp,
     ) -> Result<Instance>;
     /// Writes the intent to stop all that runs though the hours of its owner are used up, in

@@ -35,7 +35,7 @@ async fn who_is_deleted_is_gone_and_the_name_is_free() {
     is_missing(again, "user");
     is_missing(
         f.store
-            .add_instance(instance(first, f.app, T0), NO_LIMIT)
+            .add_instance(instance(first, f.app, T0), NO_LIMIT.into())
             .await,
         "user",
     );
@@ -71,7 +71,10 @@ async fn desktops_outlive_their_owner_only_where_that_is_said() {
         f.store.instance(desktop).await.unwrap().owner,
         Some(f.owner)
     );
-    let begun = f.store.begin(desktop, Action::Delete, NO_LIMIT, T0).await;
+    let begun = f
+        .store
+        .begin(desktop, Action::Delete, NO_LIMIT.into(), T0)
+        .await;
     let revision = begun.unwrap().revision;
     assert!(f.store.ownerless_instances().await.unwrap().is_empty());
     let outcome = Outcome::Done { endpoint: None };

@@ -26,7 +26,11 @@ impl Fixture {
 
     /// Does an action to an end.
     async fn go(&self, id: InstanceId, action: Action, at: Timestamp) {
-        let begun = self.store.begin(id, action, NO_LIMIT, at).await.unwrap();
+        let begun = self
+            .store
+            .begin(id, action, NO_LIMIT.into(), at)
+            .await
+            .unwrap();
         let outcome = Outcome::Done { endpoint: None };
         let finish = self.store.finish(id, begun.revision, outcome, at);
         finish.await.unwrap();
@@ -106,7 +110,10 @@ async fn quotas_of_applications_are_for_each_person() {
     let other_app = f.store.put_app(app("other")).await.unwrap();
     let other = f.add(user("other")).await;
     f.limit(QuotaOf::App(f.app), two()).await;
-    let launch = |owner, app| f.store.add_instance(instance(owner, app, T0), NO_LIMIT);
+    let launch = |owner, app| {
+        f.store
+            .add_instance(instance(owner, app, T0), NO_LIMIT.into())
+    };
     for _ in 0..2 {
         launch(f.owner, f.app).await.unwrap();
         launch(other, f.app).await.unwrap();
@@ -164,7 +171,7 @@ async fn no_hours_left_no_start() {
     f.limit(QuotaOf::User(f.owner), hours).await;
     f.go(id, Action::Start, T0).await;
     f.go(id, Action::Stop, at(2 * HOUR)).await;
-    let start = |ms| f.store.begin(id, Action::Start, NO_LIMIT, at(ms));
+    let start = |ms| f.store.begin(id, Action::Start, NO_LIMIT.into(), at(ms));
     for ms in [2 * HOUR, 6 * DAY] {
         let refusal = start(ms).await;
         assert!(
@@ -173,7 +180,7 @@ async fn no_hours_left_no_start() {
         );
         let another = f
             .store
-            .add_instance(instance(f.owner, f.app, at(ms)), NO_LIMIT);
+            .add_instance(instance(f.owner, f.app, at(ms)), NO_LIMIT.into());
         assert!(matches!(another.await, Err(Error::Exhausted { .. })));
     }
     start(7 * DAY + 1).await.unwrap();
@@ -192,7 +199,7 @@ impl Fixture {
     async fn run(&self, owner: UserId, app: AppId, since: i64) -> InstanceId {
         let new = instance(owner, app, at(since));
         let id = new.id;
-        self.store.add_instance(new, NO_LIMIT).await.unwrap();
+        self.store.add_instance(new, NO_LIMIT.into()).await.unwrap();
         self.go(id, Action::Start, at(since)).await;
         id
     }
@@ -247,7 +254,7 @@ async fn what_runs_out_of_time_is_stopped_and_says_why() {
         assert_eq!(after, format!(r#"{{"reason":"{words}"}}"#));
     }
     assert_eq!(f.audit().await.len(), before + 2);
-    let start = |ms| f.store.begin(one, Action::Start, NO_LIMIT, at(ms));
+    let start = |ms| f.store.begin(one, Action::Start, NO_LIMIT.into(), at(ms));
     let refused = start(HOUR + 2).await;
     assert!(
         matches!(refused, Err(Error::Exhausted { .. })),
@@ -294,7 +301,7 @@ async fn what_is_frozen_stays_so_without_hours() {
     let id = f.run(f.owner, f.app, 0).await;
     f.go(id, Action::Suspend, at(2 * HOUR)).await;
     assert_eq!(f.stopped(hours(2), DAY).await, [], "it uses no time");
-    let resume = |ms| f.store.begin(id, Action::Resume, hours(2), at(ms));
+    let resume = |ms| f.store.begin(id, Action::Resume, hours(2).into(), at(ms));
     let refused = resume(DAY).await;
     assert!(
         matches!(refused, Err(Error::Exhausted { .. })),
@@ -310,7 +317,9 @@ async fn what_is_frozen_stays_so_without_hours() {
         memory_mib: Some(0),
         ..hours(2)
     };
-    let resumed = f.store.begin(id, Action::Resume, few, at(7 * DAY + 1));
+    let resumed = f
+        .store
+        .begin(id, Action::Resume, few.into(), at(7 * DAY + 1));
     resumed.await.unwrap();
 }
 
@@ -335,7 +344,7 @@ async fn a_stopped_one_starts_within_what_is_left() {
         f.limit(QuotaOf::User(f.owner), limit).await;
         let another = f.launch().await;
         let before = f.store.instance(stopped).await.unwrap();
-        let start = || f.store.begin(stopped, Action::Start, NO_LIMIT, T0);
+        let start = || f.store.begin(stopped, Action::Start, NO_LIMIT.into(), T0);
         let refusal = start().await;
         assert!(
             matches!(refusal, Err(Error::Exhausted { .. })),
@@ -363,7 +372,7 @@ async fn launched_at_once(f: &Fixture, quota: Quota, of: QuotaOf) -> usize {
     let mut calls = JoinSet::new();
     for _ in 0..100 {
         let (store, new) = (f.store.clone(), instance(f.owner, f.app, T0));
-        calls.spawn(async move { store.add_instance(new, NO_LIMIT).await });
+        calls.spawn(async move { store.add_instance(new, NO_LIMIT.into()).await });
     }
     let launched = done(calls, |error| matches!(error, Error::Exhausted { .. })).await;
     let kept = f.store.instances(Some(f.owner)).await.unwrap();
@@ -428,7 +437,12 @@ async fn starts_at_once_pass_no_limit() {
     let mut calls = JoinSet::new();
     for id in stopped {
         let store = f.store.clone();
-        calls.spawn(async move { store.begin(id, Action::Start, quota, T0).await.map(drop) });
+        calls.spawn(async move {
+            store
+                .begin(id, Action::Start, quota.into(), T0)
+                .await
+                .map(drop)
+        });
     }
     let started = done(calls, |error| matches!(error, Error::Exhausted { .. })).await;
     assert_eq!(started, 3);

@@ -64,6 +64,74 @@ async fn a_clone_is_set_up_before_it_is_started() {
     assert!(!calls.contains("s3cr3t-p"));
 }
 
+/// Where a clone of `desktop`, whose template is on `pve1`, goes.
+async fn node_of_a_clone(change: impl FnOnce(&mut World)) -> String {
+    let lab = Lab::new(|_| {});
+    lab.simulator.world(change);
+    let id = InstanceId::random();
+    lab.proxmox.create(&spec(&lab, id)).await.unwrap();
+    // It can be used where it is.
+    lab.proxmox.start(id).await.unwrap();
+    let vmid = lab.vmid(id);
+    let node = lab
+        .simulator
+        .world(|world| world.guests[&vmid].node.clone());
+    lab.proxmox.remove(id).await.unwrap();
+    node
+}
+
+fn share(world: &mut World) {
+    for storage in world.storages.values_mut() {
+        storage.shared = true;
+    }
+}
+
+#[tokio::test]
+async fn clones_go_to_the_node_with_the_most_memory_left() {
+    let uses = |world: &mut World, node: &str, gib| {
+        world.used_memory.insert(node.to_owned(), gib);
+    };
+    // Where only one node has the disks, there is no choice.
+    let node = node_of_a_clone(|world| uses(world, "pve1", 60)).await;
+    assert_eq!(node, "pve1");
+    let node = node_of_a_clone(|world| {
+        share(world);
+        uses(world, "pve1", 60);
+    });
+    assert_eq!(node.await, "pve2");
+    let node = node_of_a_clone(|world| {
+        share(world);
+        uses(world, "pve2", 60);
+    });
+    assert_eq!(node.await, "pve1");
+    assert_eq!(node_of_a_clone(share).await, "pve1");
+    let node = node_of_a_clone(|world| {
+        share(world);
+        uses(world, "pve1", 60);
+        world.nodes.insert("pve2".to_owned(), false);
+    });
+    assert_eq!(node.await, "pve1");
+}
+
+#[tokio::test]
+async fn a_cluster_says_how_busy_its_nodes_are() {
+    let lab = Lab::new(|_| {});
+    let id = launch(&lab).await;
+    lab.simulator.world(|world| {
+        world.used_memory.insert("pve1".to_owned(), 20);
+        world.nodes.insert("pve2".to_owned(), false);
+    });
+    let report = lab.proxmox.report().await.unwrap();
+    assert!(report.version.starts_with("Proxmox VE 9"), "{report:?}");
+    // Those that are off have nothing for anybody.
+    assert_eq!((report.cpus, report.memory_mib), (16, 64 << 10));
+    assert_eq!(report.memory_used_mib, Some(20 << 10));
+    let nodes = report.nodes.iter();
+    let nodes: Vec<_> = nodes.map(|node| (&*node.name, node.is_on)).collect();
+    assert_eq!(nodes, [("pve1", true), ("pve2", false)]);
+    lab.proxmox.remove(id).await.unwrap();
+}
+
 #[tokio::test]
 async fn disks_are_never_made_smaller() {
     let lab = Lab::new(|_| {});

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use daas_core::model::{Action, Instance, InstanceId, InstanceState, Timestamp, Why};
+use daas_core::model::{Action, HostName, Instance, InstanceId, InstanceState, Timestamp, Why};
 use daas_core::storage::{Begun, Instances, Sqlite};
 
-use crate::life::Life;
-use crate::world::{Desktop, Happening, Power, World};
+use crate::life::{Life, READY};
+use crate::world::{Desktop, HOSTS, Happening, Power, World};
 
 /// What policies end was not looked at, used or extended until then, as far as the storage has
 /// promised to know.
@@ -46,6 +46,10 @@ pub async fn agree(world: &World, store: &Sqlite) {
     let told = world.inner().told.clone();
     for row in &rows {
         let desktop = desktops.get(&row.id);
+        // A pool may be just at it.
+        if row.owner.is_none() && row.state.pending().is_some() {
+            continue;
+        }
         fits(row, desktop, has_run(store, row.id).await);
         assert_ne!(
             told.get(&row.id),
@@ -58,6 +62,17 @@ pub async fn agree(world: &World, store: &Sqlite) {
         // Whatever was promised left a row behind, deleted or not.
         store.instance(*id).await.unwrap();
     }
+}
+
+/// As many wait as are to, and all are good.
+pub async fn is_full(store: &Sqlite) {
+    let waiting = store.waiting().await.unwrap();
+    let states: Vec<_> = waiting.iter().map(|row| row.instance.state).collect();
+    assert_eq!(
+        states,
+        [InstanceState::Running; READY as usize],
+        "{waiting:?}"
+    );
 }
 
 /// Whether the desktop ever answered.
@@ -79,6 +94,11 @@ fn fits(row: &Instance, desktop: Option<&Desktop>, has_run: bool) {
         _ => false,
     };
     assert!(fits, "{row:?} has {desktop:?}");
+    let host = row.host.as_ref().map(HostName::as_str);
+    assert!(HOSTS.map(Some).contains(&host), "{row:?}");
+    if let Some(desktop) = desktop {
+        assert_eq!(host, Some(HOSTS[desktop.host]), "{row:?}");
+    }
     if row.state == InstanceState::Running {
         assert_eq!(
             row.endpoint,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use daas_core::hypervisor::{
-    ExecOutput, Hypervisor, HypervisorEvent, Observed, PowerState, Spec, Usage,
+    Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, PowerState, Spec,
+    Usage,
 };
 use daas_core::model::{InstanceId, Timestamp};
 use daas_core::{Error, Result};
@@ -17,6 +18,8 @@ use crate::world::{Desktop, Happening, Inner, Power};
 
 pub struct Engine {
     pub life: Arc<Life>,
+    /// Its place among the hosts.
+    pub host: usize,
 }
 
 fn unreachable() -> Error {
@@ -50,6 +53,12 @@ fn observed(id: InstanceId, desktop: &Desktop) -> Observed {
     }
 }
 
+/// A desktop, if it is on that host.
+fn on(inner: &mut Inner, host: usize, id: InstanceId) -> Result<&mut Desktop> {
+    let desktop = inner.desktops.get_mut(&id);
+    desktop.filter(|desktop| desktop.host == host).ok_or(GONE)
+}
+
 impl Engine {
     async fn call<T>(&self, name: &str, call: impl FnOnce(&mut Inner) -> Result<T>) -> Result<T> {
         let world = &self.life.world;
@@ -57,7 +66,7 @@ impl Engine {
         let done = async {
             sleep(Duration::from_millis(latency)).await;
             let mut inner = world.inner();
-            if inner.outage_until > Timestamp::now() {
+            if inner.outage_until[self.host] > Timestamp::now() {
                 return Err(unreachable());
             }
             call(&mut inner)
@@ -86,26 +95,47 @@ impl Hypervisor for Engine {
         self.call("check", |_| Ok("simulated".to_owned())).await
     }
 
+    async fn report(&self) -> Result<HostReport> {
+        self.call("report", |_| {
+            Ok(HostReport {
+                cpus: 64,
+                memory_mib: 1 << 20,
+                ..HostReport::default()
+            })
+        })
+        .await
+    }
+
+    fn can(&self) -> Abilities {
+        Abilities {
+            suspend: true,
+            ..Abilities::default()
+        }
+    }
+
     async fn has_image(&self, _: &str) -> Result<bool> {
         self.call("has_image", |_| Ok(true)).await
     }
 
     async fn create(&self, spec: &Spec) -> Result<()> {
-        let id = spec.id;
+        let (id, host) = (spec.id, self.host);
         let is_rigid = spec.name == RIGID;
         self.change(id, "create", |inner| {
             let endpoint = inner.new_endpoint();
-            inner.desktops.entry(id).or_insert(Desktop {
+            let desktop = inner.desktops.entry(id).or_insert(Desktop {
+                host,
                 power: Power::Stopped,
                 endpoint,
                 is_rigid,
             });
+            assert_eq!(desktop.host, host, "{id} is made on two hosts");
             Ok(())
         })
         .await
     }
 
     async fn start(&self, id: InstanceId) -> Result<()> {
+        let host = self.host;
         // One in fifty never answers.
         let boot = match self.life.world.between(0, 49) {
             0 => 1_000_000,
@@ -113,7 +143,7 @@ impl Hypervisor for Engine {
         };
         self.change(id, "start", |inner| {
             let endpoint = inner.new_endpoint();
-            let desktop = inner.desktops.get_mut(&id).ok_or(GONE)?;
+            let desktop = on(inner, host, id)?;
             match desktop.power {
                 Power::Stopped => {
                     let ready_at = Timestamp::now().plus_ms(boot as i64);
@@ -132,16 +162,18 @@ impl Hypervisor for Engine {
     }
 
     async fn stop(&self, id: InstanceId, _: Duration) -> Result<()> {
+        let host = self.host;
         self.change(id, "stop", |inner| {
-            inner.desktops.get_mut(&id).ok_or(GONE)?.power = Power::Stopped;
+            on(inner, host, id)?.power = Power::Stopped;
             Ok(())
         })
         .await
     }
 
     async fn suspend(&self, id: InstanceId) -> Result<()> {
+        let host = self.host;
         self.change(id, "suspend", |inner| {
-            let desktop = inner.desktops.get_mut(&id).ok_or(GONE)?;
+            let desktop = on(inner, host, id)?;
             if desktop.is_rigid {
                 self.life.world.count(Happening::StopInstead);
                 return Err(UNSUPPORTED);
@@ -160,8 +192,9 @@ impl Hypervisor for Engine {
     }
 
     async fn resume(&self, id: InstanceId) -> Result<()> {
+        let host = self.host;
         self.change(id, "resume", |inner| {
-            let desktop = inner.desktops.get_mut(&id).ok_or(GONE)?;
+            let desktop = on(inner, host, id)?;
             match desktop.power {
                 Power::Frozen { ready_at } => desktop.power = Power::Runs { ready_at },
                 Power::Runs { .. } => {}
@@ -176,24 +209,30 @@ impl Hypervisor for Engine {
     }
 
     async fn remove(&self, id: InstanceId) -> Result<()> {
+        let host = self.host;
         self.change(id, "remove", |inner| {
-            inner.desktops.remove(&id);
+            if on(inner, host, id).is_ok() {
+                inner.desktops.remove(&id);
+            }
             Ok(())
         })
         .await
     }
 
     async fn inspect(&self, id: InstanceId) -> Result<Observed> {
+        let host = self.host;
         self.call("inspect", |inner| {
-            let desktop = inner.desktops.get(&id).ok_or(GONE)?;
+            let desktop = on(inner, host, id)?;
             Ok(observed(id, desktop))
         })
         .await
     }
 
     async fn list(&self) -> Result<Vec<Observed>> {
+        let host = self.host;
         self.call("list", |inner| {
             let all = inner.desktops.iter();
+            let all = all.filter(|(_, desktop)| desktop.host == host);
             Ok(all.map(|(id, desktop)| observed(*id, desktop)).collect())
         })
         .await
@@ -220,8 +259,8 @@ impl Hypervisor for Engine {
         let mut was_out = true;
         loop {
             sleep(Duration::from_millis(500)).await;
-            let is_out = world.inner().outage_until > Timestamp::now();
-            let mut news = std::mem::take(&mut world.inner().events);
+            let is_out = world.inner().outage_until[self.host] > Timestamp::now();
+            let mut news = std::mem::take(&mut world.inner().events[self.host]);
             // What happens meanwhile nobody tells.
             if is_out {
                 news.clear();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use daas_core::audit::AuditAction;
-use daas_core::hypervisor::HypervisorEvent;
+use daas_core::fleet::{Fleet, FleetConfig, HostSetup};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{
     Action, App, AppId, Ending, Instance, InstanceId, InstanceState, Policies, Policy, Quota,
@@ -23,7 +23,7 @@ use crate::check;
 use crate::hypervisor::{Engine, RIGID};
 use crate::store::Store;
 use crate::support;
-use crate::world::{Desktop, Fate, Happening, Power, World};
+use crate::world::{Desktop, Fate, HOSTS, Happening, Power, World};
 
 /// How often rows and desktops are compared.
 const RECONCILE: Duration = Duration::from_secs(15);
@@ -33,6 +33,11 @@ const SETTLED: Duration = Duration::from_secs(30);
 const POLICIES: Duration = Duration::from_secs(7);
 /// For how long policies are kept in the last life.
 const KEPT: Duration = Duration::from_secs(120);
+/// How often pools are filled, and how many desktops wait in the one that there is.
+const FILL: Duration = Duration::from_secs(5);
+pub const READY: u32 = 2;
+/// Time in which the pool is full again, even if it pauses after a failure.
+const FILLED: Duration = Duration::from_secs(60);
 /// What somebody may want.
 const ACTIONS: [Action; 5] = [
     Action::Start,
@@ -161,8 +166,9 @@ async fn start_server(life: &Arc<Life>) -> Server {
         life: Arc::clone(life),
         store: Arc::clone(&store),
     });
-    let engine = Arc::new(Engine {
-        life: Arc::clone(life),
+    let hosts = HOSTS.into_iter().enumerate().map(|(host, name)| {
+        let life = Arc::clone(life);
+        HostSetup::new(name.parse().unwrap(), Arc::new(Engine { life, host }))
     });
     let config = LifecycleConfig {
         quota: Quota {
@@ -171,8 +177,10 @@ async fn start_server(life: &Arc<Life>) -> Server {
         },
         start_timeout: Duration::from_secs(20),
         stop_timeout: Duration::from_secs(5),
+        ..LifecycleConfig::default()
     };
-    let lifecycle = Lifecycle::new(faulty.clone(), engine, config);
+    let fleet = Fleet::new(hosts.collect(), FleetConfig::default());
+    let lifecycle = Lifecycle::new(faulty.clone(), fleet.clone(), config);
     let (watching, comparing) = (lifecycle.clone(), lifecycle.clone());
     let keeping = Keeping {
         life: Arc::clone(life),
@@ -180,18 +188,19 @@ async fn start_server(life: &Arc<Life>) -> Server {
         lifecycle: lifecycle.clone(),
     };
     tokio::spawn(async move { keeping.run().await });
+    tokio::spawn(async move { watching.watch().await });
+    tokio::spawn(async move { comparing.keep_reconciled(RECONCILE).await });
+    tokio::spawn(async move { fleet.keep_fresh().await });
+    let (filling, app) = (lifecycle.clone(), apps[0].id);
     tokio::spawn(async move {
+        let mut ticks = interval(FILL);
         loop {
-            watching.watch().await;
-            sleep(Duration::from_secs(5)).await;
-        }
-    });
-    tokio::spawn(async move {
-        let mut ticks = interval(RECONCILE);
-        loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = filling.claimed() => {}
+            }
             // It is tried again.
-            drop(comparing.reconcile().await);
+            drop(filling.fill_pools(&[(app, READY)], Timestamp::now()).await);
         }
     });
     Server {
@@ -293,6 +302,9 @@ pub fn settle(world: &Arc<World>) {
         check::nothing_is_left_due(&server.life.world, &server.store).await;
         let kept = server.life.world.inner().policies_kept;
         assert!(kept >= until.plus_ms(-1000 * POLICIES.as_secs() as i64 - 1));
+        sleep(FILLED).await;
+        check::agree(&server.life.world, &server.store).await;
+        check::is_full(&server.store).await;
     });
 }
 
@@ -324,6 +336,10 @@ impl Server {
         let ids: Vec<AppId> = self.apps.iter().map(|app| app.id).collect();
         let app = self.life.world.pick(&ids).unwrap();
         if let Ok(instance) = self.lifecycle.launch(self.owner, app).await {
+            assert_eq!(instance.owner, Some(self.owner));
+            if instance.state == InstanceState::Running {
+                self.life.world.count(Happening::Claim);
+            }
             self.told(instance.id, Action::Start);
         }
     }
@@ -413,6 +429,11 @@ impl Server {
         world.pick(&ids)
     }
 
+    fn a_host(&self) -> usize {
+        let hosts: Vec<usize> = (0..HOSTS.len()).collect();
+        self.life.world.pick(&hosts).unwrap()
+    }
+
     fn end_desktop(&self) {
         let Some(id) = self.a_desktop() else {
             return;
@@ -423,8 +444,9 @@ impl Server {
         let mut inner = world.inner();
         if let Some(desktop) = inner.desktops.get_mut(&id) {
             desktop.power = Power::Stopped;
+            let host = desktop.host;
+            inner.tell_of(id, host);
         }
-        inner.events.push(HypervisorEvent::Changed(id));
     }
 
     /// Somebody with a shell freezes, thaws or starts it.
@@ -447,8 +469,9 @@ impl Server {
                     Power::Runs { ready_at }
                 }
             };
+            let host = desktop.host;
+            inner.tell_of(id, host);
         }
-        inner.events.push(HypervisorEvent::Changed(id));
     }
 
     /// Somebody went back to an older copy of the database, which knows less.
@@ -456,8 +479,10 @@ impl Server {
         let (world, id) = (&self.life.world, InstanceId::random());
         world.count(Happening::DesktopFound);
         world.note(format_args!("{id} is there, and nobody knows it"));
-        let (mut inner, ready_at) = (world.inner(), Timestamp::now());
+        let (host, ready_at) = (self.a_host(), Timestamp::now());
+        let mut inner = world.inner();
         let desktop = Desktop {
+            host,
             power: Power::Runs { ready_at },
             endpoint: inner.new_endpoint(),
             is_rigid: false,
@@ -473,15 +498,16 @@ impl Server {
         world.count(Happening::DesktopLost);
         world.note(format_args!("{id} is lost"));
         let mut inner = world.inner();
-        inner.desktops.remove(&id);
-        inner.events.push(HypervisorEvent::Changed(id));
+        if let Some(desktop) = inner.desktops.remove(&id) {
+            inner.tell_of(id, desktop.host);
+        }
     }
 
     fn begin_outage(&self) {
         let world = &self.life.world;
-        let lasts = world.between(100, 40_000) as i64;
+        let (host, lasts) = (self.a_host(), world.between(100, 40_000) as i64);
         world.count(Happening::Outage);
-        world.note(format_args!("outage of {lasts} ms"));
-        world.inner().outage_until = Timestamp::now().plus_ms(lasts);
+        world.note(format_args!("outage of {} for {lasts} ms", HOSTS[host]));
+        world.inner().outage_until[host] = Timestamp::now().plus_ms(lasts);
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use daas_core::audit::NewEntry;
+use daas_core::fleet::Bounds;
 use daas_core::model::{Action, App, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
-use daas_core::storage::{Begun, Instances, Outcome, Sqlite, Transition, Used};
+use daas_core::storage::{Begun, Instances, Outcome, Sqlite, Transition, Used, Waiting};
 use daas_core::{Error, Result};
 
 use crate::check;
@@ -44,9 +45,9 @@ impl Instances for Store {
         self.call("app", self.store.app(id)).await
     }
 
-    async fn add_instance(&self, instance: Instance, general: Quota) -> Result<()> {
+    async fn add_instance(&self, instance: Instance, bounds: Bounds) -> Result<()> {
         let name = format!("add {}", instance.id);
-        let call = self.store.add_instance(instance, general);
+        let call = self.store.add_instance(instance, bounds);
         self.call(&name, call).await
     }
 
@@ -58,6 +59,32 @@ impl Instances for Store {
         self.call("instances", self.store.instances(owner)).await
     }
 
+    async fn add_waiting(&self, instance: Instance, most: u32, bounds: Bounds) -> Result<bool> {
+        let name = format!("add waiting {}", instance.id);
+        let call = self.store.add_waiting(instance, most, bounds);
+        self.call(&name, call).await
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>> {
+        self.call("waiting", self.store.waiting()).await
+    }
+
+    async fn claim(
+        &self,
+        app: AppId,
+        owner: UserId,
+        general: Quota,
+        now: Timestamp,
+    ) -> Result<Option<Instance>> {
+        let call = self.store.claim(app, owner, general, now);
+        self.call("claim", call).await
+    }
+
+    async fn discard(&self, id: InstanceId, now: Timestamp) -> Result<Option<Instance>> {
+        let name = format!("discard {id}");
+        self.call(&name, self.store.discard(id, now)).await
+    }
+
     async fn ownerless_instances(&self) -> Result<Vec<InstanceId>> {
         let call = self.store.ownerless_instances();
         self.call("ownerless", call).await
@@ -67,11 +94,11 @@ impl Instances for Store {
         &self,
         id: InstanceId,
         action: Action,
-        general: Quota,
+        bounds: Bounds,
         now: Timestamp,
     ) -> Result<Instance> {
         let name = format!("begin {action} {id}");
-        let call = self.store.begin(id, action, general, now);
+        let call = self.store.begin(id, action, bounds, now);
         self.call(&name, call).await
     }
 

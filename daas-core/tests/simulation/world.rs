@@ -13,12 +13,17 @@ use daas_core::storage::Used;
 
 use crate::support::T0;
 
+/// The hosts.
+pub const HOSTS: [&str; 2] = ["one", "two"];
+
 /// How often each kind of thing happened, over all seeds.
-static TOTALS: [AtomicU64; Happening::ALL.len()] = [const { AtomicU64::new(0) }; 14];
+static TOTALS: [AtomicU64; Happening::ALL.len()] = [const { AtomicU64::new(0) }; 15];
 
 #[derive(Clone, Copy, Debug)]
 pub enum Happening {
     Launch,
+    /// One got a desktop that waited.
+    Claim,
     Act,
     FailedBefore,
     FailedAfter,
@@ -35,8 +40,9 @@ pub enum Happening {
 }
 
 impl Happening {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Launch,
+        Self::Claim,
         Self::Act,
         Self::FailedBefore,
         Self::FailedAfter,
@@ -72,6 +78,8 @@ pub fn assert_enough(seeds: u64) {
 /// A desktop, as the hypervisor has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Desktop {
+    /// The host that it is on, by its place.
+    pub host: usize,
     pub power: Power,
     pub endpoint: Endpoint,
     /// It cannot be frozen.
@@ -105,9 +113,9 @@ pub struct Inner {
     pub desktops: BTreeMap<InstanceId, Desktop>,
     /// Desktops that something is done with at the moment.
     pub busy: BTreeSet<InstanceId>,
-    pub events: Vec<HypervisorEvent>,
-    /// The hypervisor cannot be reached until then.
-    pub outage_until: Timestamp,
+    pub events: [Vec<HypervisorEvent>; HOSTS.len()],
+    /// Each host cannot be reached until then.
+    pub outage_until: [Timestamp; HOSTS.len()],
     pub faults: bool,
     /// What somebody was told to be under way, last.
     pub told: BTreeMap<InstanceId, Action>,
@@ -150,8 +158,8 @@ impl World {
             digest: DefaultHasher::new(),
             desktops: BTreeMap::new(),
             busy: BTreeSet::new(),
-            events: Vec::new(),
-            outage_until: T0,
+            events: Default::default(),
+            outage_until: [T0; HOSTS.len()],
             faults: true,
             told: BTreeMap::new(),
             promises: BTreeMap::new(),
@@ -248,7 +256,7 @@ impl World {
     pub fn calm_down(&self) {
         let mut inner = self.inner();
         inner.faults = false;
-        inner.outage_until = T0;
+        inner.outage_until = [T0; HOSTS.len()];
     }
 }
 
@@ -260,6 +268,11 @@ impl Inner {
         let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
+    }
+
+    /// The desktop has something to tell.
+    pub fn tell_of(&mut self, id: InstanceId, host: usize) {
+        self.events[host].push(HypervisorEvent::Changed(id));
     }
 
     /// An address that no desktop ever had.

@@ -57,6 +57,7 @@ pub fn app(slug: &str) -> App {
             disk_mib: 1024,
         },
         policies: Policies::default(),
+        hosts: Vec::new(),
         created_at: T0,
     }
 }
@@ -141,7 +142,10 @@ impl Fixture {
     pub async fn launch(&self) -> InstanceId {
         let instance = instance(self.owner, self.app, T0);
         let id = instance.id;
-        self.store.add_instance(instance, NO_LIMIT).await.unwrap();
+        self.store
+            .add_instance(instance, NO_LIMIT.into())
+            .await
+            .unwrap();
         id
     }
 

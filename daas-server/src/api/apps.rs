@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use daas_core::access::Caller;
-use daas_core::chain;
 use daas_core::model::{App, Permission};
 use daas_core::storage::QuotaOf;
 use hyper::{Response, StatusCode};
@@ -16,7 +15,7 @@ use super::view::{AppView, PageView};
 use crate::Services;
 use crate::http::{Body, Call, Problem, json};
 
-/// Time to ask for images: the catalogue is there also when the hypervisor is not.
+/// Time to ask for images: the catalogue is there also when hosts are not.
 const IMAGES_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) async fn list(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
@@ -51,19 +50,13 @@ pub(super) async fn set_quota(call: Call, caller: Caller) -> Result<Response<Bod
     set_quota_of(of, call, caller).await
 }
 
-/// The images that are present.
+/// The images that are present on some host.
 async fn images(services: &Services, apps: &[App]) -> HashSet<String> {
     let mut ready = HashSet::new();
     let asked = timeout(IMAGES_TIMEOUT, async {
         for app in apps {
-            match services.hypervisor.has_image(&app.image).await {
-                Ok(true) => drop(ready.insert(app.image.clone())),
-                Ok(false) => {}
-                // What one is not told, one is not told of the others either.
-                Err(error) => {
-                    tracing::debug!(error = chain(&error), "images are not known");
-                    return;
-                }
+            if services.fleet().has_image(&app.image).await {
+                ready.insert(app.image.clone());
             }
         }
     });

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use daas_core::access::LoggedIn;
 use daas_core::lifecycle::Event;
+use daas_core::model::Permission;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -60,7 +61,7 @@ struct Feed {
 
 /// What a stream does next.
 enum Next {
-    PassOn(Event),
+    PassOn(Box<Event>),
     KeepAlive,
     End,
 }
@@ -84,7 +85,7 @@ impl Feed {
         let session = self.who.session.hash;
         tokio::select! {
             // Who missed some shows what may be wrong, and has to read all anew.
-            event = self.events.recv() => event.map_or(Next::End, Next::PassOn),
+            event = self.events.recv() => event.map_or(Next::End, |event| Next::PassOn(Box::new(event))),
             _ = ticks.tick() => Next::KeepAlive,
             () = logged_out(&mut self.log_outs, session) => Next::End,
             _ = self.stopping.wait_for(|stopping| *stopping) => Next::End,
@@ -111,6 +112,8 @@ impl Feed {
         let instance = &event.instance;
         let app = self.services.store.app(instance.app).await.ok()?;
         let view = InstanceView::new(&self.services, instance, &app, event.step);
+        let may_see = self.who.caller.rights.may(Permission::HostsRead);
+        let view = view.on(self.services.fleet(), instance, may_see);
         // JSON has no line ends outside of texts, and escapes them there.
         let data = serde_json::to_string(&view).ok()?;
         Some(format!("event: instance\ndata: {data}\n\n"))

@@ -56,7 +56,7 @@ pub(super) async fn ready(call: Call) -> Result<Response<Body>, Problem> {
     let services = call.services();
     let (storage, hypervisor, gateway) = tokio::join!(
         part("storage", services.store.check()),
-        part("hypervisor", services.hypervisor.check()),
+        part("hypervisor", services.fleet().check()),
         part("gateway", services.gateway.check()),
     );
     let ready = [storage, hypervisor, gateway]

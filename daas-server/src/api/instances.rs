@@ -34,18 +34,26 @@ async fn visible(call: &Call, caller: &Caller) -> Result<Instance, Problem> {
     }
 }
 
-fn view<'a>(services: &Services, instance: &'a Instance, app: &'a App) -> InstanceView<'a> {
+fn view<'a>(
+    services: &Services,
+    caller: &Caller,
+    instance: &'a Instance,
+    app: &'a App,
+) -> InstanceView<'a> {
     let step = services.steps.of(instance.id);
-    InstanceView::new(services, instance, app, step)
+    let view = InstanceView::new(services, instance, app, step);
+    let may_see = caller.rights.may(Permission::HostsRead);
+    view.on(services.fleet(), instance, may_see)
 }
 
 async fn respond(
     status: StatusCode,
     services: &Services,
+    caller: &Caller,
     instance: &Instance,
 ) -> Result<Response<Body>, Problem> {
     let app = services.store.app(instance.app).await?;
-    json(status, &view(services, instance, &app))
+    json(status, &view(services, caller, instance, &app))
 }
 
 pub(super) async fn list(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
@@ -64,7 +72,7 @@ pub(super) async fn list(call: Call, caller: Caller) -> Result<Response<Body>, P
     let (instances, next_cursor) = page(&call, &instances)?;
     let items = instances.iter().filter_map(|instance| {
         let app = apps.get(&instance.app)?;
-        Some(view(services, instance, app))
+        Some(view(services, &caller, instance, app))
     });
     let page = PageView {
         items: items.collect(),
@@ -116,7 +124,10 @@ pub(super) async fn launch(call: Call, caller: Caller) -> Result<Response<Body>,
         &app,
     )
     .await?;
-    json(StatusCode::CREATED, &view(&services, &instance, &app))
+    json(
+        StatusCode::CREATED,
+        &view(&services, &caller, &instance, &app),
+    )
 }
 
 /// Writes into the audit log what somebody did with an instance.
@@ -135,7 +146,7 @@ async fn note(
 
 pub(super) async fn show(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
     let instance = visible(&call, &caller).await?;
-    respond(StatusCode::OK, call.services(), &instance).await
+    respond(StatusCode::OK, call.services(), &caller, &instance).await
 }
 
 /// Whether somebody may do this to an instance that they see. That of another person can
@@ -160,7 +171,10 @@ async fn act(call: Call, caller: Caller, action: Action) -> Result<Response<Body
     }
     let app = services.store.app(instance.app).await?;
     note(services, &caller, action.into(), &instance, &app).await?;
-    json(StatusCode::ACCEPTED, &view(services, &instance, &app))
+    json(
+        StatusCode::ACCEPTED,
+        &view(services, &caller, &instance, &app),
+    )
 }
 
 pub(super) async fn delete(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
@@ -203,7 +217,7 @@ pub(super) async fn extend(call: Call, caller: Caller) -> Result<Response<Body>,
     let mut entry = caller.by().did(AuditAction::InstanceExtend, target, now);
     entry.after = Some(Details::of(&json!({ "until": until.rfc3339() })));
     let extended = services.lifecycle.extend(instance.id, until, entry).await?;
-    json(StatusCode::OK, &view(services, &extended, &app))
+    json(StatusCode::OK, &view(services, &caller, &extended, &app))
 }
 
 #[derive(Serialize)]

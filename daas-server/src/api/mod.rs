@@ -5,6 +5,7 @@ mod audit;
 mod events;
 mod groups;
 mod health;
+mod hosts;
 mod instances;
 mod live;
 #[cfg(feature = "oidc")]
@@ -138,6 +139,9 @@ pub(crate) static ROUTES: &[Route] = table! {
     PUT "/api/v1/groups/{id}/members" => ApiUnsafe(call, who) groups::set_members,
         scope UsersWrite, needs GroupsManage;
 
+    GET "/api/v1/hosts" => Api(call, who) hosts::list, scope HostsRead, needs HostsRead;
+    PATCH "/api/v1/hosts/{id}" => ApiUnsafe(call, who) hosts::change,
+        scope HostsWrite, needs HostsManage;
     GET "/api/v1/sessions" => Session(call, who) live::list, needs SessionsReadAll;
     DELETE "/api/v1/sessions/{id}" => SessionUnsafe(call, who) live::end,
         needs InstancesEndAll;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use daas_core::access::LoggedIn;
+use daas_core::fleet::{Fleet, HostState};
 use daas_core::lifecycle::Step;
 use daas_core::model::{
-    App, AppId, AppKind, Due, Ending, FailureReason, Instance, InstanceId, InstanceState, Quota,
-    Resources, Why,
+    App, AppId, AppKind, Due, Ending, FailureReason, HostName, Instance, InstanceId, InstanceState,
+    Quota, Resources, Why,
 };
 use serde::Serialize;
 
@@ -84,9 +85,22 @@ pub(super) struct InstanceView<'a> {
     failure: Option<&'a FailureReason>,
     created_at: String,
     changed_at: String,
+    /// Whether it is nobody's, and waits for somebody.
+    waits: bool,
     tunnels: usize,
     ends: Option<EndView>,
     can_extend: bool,
+    /// Whether its host does not answer, so that all this may be otherwise by now.
+    stale: bool,
+    #[serde(flatten)]
+    place: Option<PlaceView<'a>>,
+}
+
+/// Where an instance is, for those who may see hosts.
+#[derive(Serialize)]
+struct PlaceView<'a> {
+    host: Option<&'a HostName>,
+    host_state: &'static str,
 }
 
 /// What is to be done with it by itself, if nothing comes in between.
@@ -143,10 +157,24 @@ impl<'a> InstanceView<'a> {
             failure: instance.failure.as_ref(),
             created_at: instance.created_at.rfc3339(),
             changed_at: instance.changed_at.rfc3339(),
+            waits: instance.owner.is_none(),
             tunnels,
             ends: next_end(services, instance, app, tunnels).map(Into::into),
             can_extend: runs && extension(services, app).is_some(),
+            stale: false,
+            place: None,
         }
+    }
+
+    /// With what is known of its host, which is shown to those who may see it.
+    pub(super) fn on(mut self, fleet: &Fleet, instance: &'a Instance, may_see: bool) -> Self {
+        let state = fleet.state_of(instance);
+        self.stale = state != Some(HostState::Fine);
+        self.place = may_see.then(|| PlaceView {
+            host: instance.host.as_ref(),
+            host_state: state.map_or("unknown", HostState::as_str),
+        });
+        self
     }
 }
 

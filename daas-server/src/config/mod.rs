@@ -2,9 +2,13 @@
 
 mod acme;
 mod error;
+mod hosts;
 mod load;
 mod origin;
 mod policies;
+mod pools;
+#[cfg(feature = "proxmox")]
+mod proxmox;
 mod proxy;
 mod raw;
 #[cfg(any(feature = "ldap", feature = "oidc"))]
@@ -22,14 +26,18 @@ use daas_core::access::AccessConfig;
 use daas_core::access::sign_on::ldap::LdapConfig;
 #[cfg(feature = "oidc")]
 use daas_core::access::sign_on::oidc::OidcConfig;
-use daas_core::hypervisor::docker::{self, Home, Network};
+use daas_core::fleet::FleetConfig;
 use daas_core::lifecycle::LifecycleConfig;
 use daas_core::model::{App, AppId, Policies, Quota, Resources, Timestamp};
 
 pub use acme::Acme;
 pub use error::{ConfigError, Place};
+pub use hosts::{HostConfig, HostKind};
 pub use load::Sources;
 pub use origin::Origin;
+pub use pools::Pools;
+#[cfg(feature = "proxmox")]
+pub use proxmox::ProxmoxSettings;
 pub use proxy::{AddressRange, RangeError};
 pub use raw::LogFormat;
 pub use web::{Server, Tls};
@@ -71,8 +79,10 @@ pub struct Config {
     pub database: PathBuf,
     /// The keys that seal the secrets in it.
     pub key_file: PathBuf,
-    /// `[docker]`.
-    pub docker: docker::Config,
+    /// What runs desktops: one at least.
+    pub hosts: Vec<HostConfig>,
+    /// `[placement]`.
+    pub fleet: FleetConfig,
     /// Addresses of guacd, host and port.
     pub guacd: Vec<String>,
     /// `[tunnel]`.
@@ -93,6 +103,8 @@ pub struct Config {
     pub oidc: Vec<OidcConfig>,
     /// `[log]`.
     pub log: Log,
+    /// `[pools]`, and those of the applications.
+    pub pools: Pools,
     /// `[[catalogue.apps]]`.
     pub apps: Vec<App>,
 }
@@ -127,10 +139,22 @@ impl Config {
 
     fn check(raw: Raw) -> Result<Self, ConfigError> {
         let limits = &raw.limits;
+        let lifecycle = LifecycleConfig {
+            orphans: hosts::orphans(&raw.placement),
+            ..lifecycle(limits)?
+        };
+        let hosts = hosts::hosts(
+            raw.docker,
+            #[cfg(feature = "proxmox")]
+            raw.proxmox,
+        )?;
+        let pools = pools::pools(&raw.pools, &raw.catalogue.apps)?;
+        let apps = apps(raw.catalogue, policies::general(&raw.policies)?)?;
+        hosts::check_labels(&apps, &hosts)?;
         let acme = acme::acme(&raw.tls, &raw.storage.path)?;
         let tls = web::tls(raw.tls)?;
         Ok(Self {
-            lifecycle: lifecycle(limits)?,
+            lifecycle,
             access: access(limits)?,
             rates: web::rates(limits)?,
             extend: policies::extend(limits)?,
@@ -139,7 +163,8 @@ impl Config {
             acme,
             key_file: key_file(&raw.storage)?,
             database: database(raw.storage)?,
-            docker: docker_engine(raw.docker)?,
+            hosts,
+            fleet: hosts::fleet(&raw.placement)?,
             guacd: guacd(raw.gateway)?,
             tunnel: tunnel(&raw.tunnel)?,
             #[cfg(feature = "ldap")]
@@ -147,7 +172,8 @@ impl Config {
             #[cfg(feature = "oidc")]
             oidc: sign_on::oidc(raw.oidc)?,
             log: log(&raw.log)?,
-            apps: apps(raw.catalogue, policies::general(&raw.policies)?)?,
+            pools,
+            apps,
         })
     }
 }
@@ -162,7 +188,7 @@ fn address(key: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
 
 fn parse<T>(key: &'static str, text: &str) -> Result<T, ConfigError>
 where
-    T: FromStr<Err = docker::ParseError>,
+    T: FromStr<Err: std::fmt::Display>,
 {
     let wrong = |error| ConfigError::key(key, format!("`{text}`: {error}"));
     text.parse().map_err(wrong)
@@ -222,36 +248,17 @@ fn key_file(raw: &raw::Storage) -> Result<PathBuf, ConfigError> {
     Ok(raw.key_file.clone())
 }
 
-fn docker_engine(raw: raw::Docker) -> Result<docker::Config, ConfigError> {
-    let home = match raw.home_memory_mib {
-        0 => Home::Volume,
-        mib => Home::Memory { mib },
-    };
-    let installation = parse("docker.installation", &raw.installation)?;
-    Ok(docker::Config {
-        socket: raw.socket,
-        home,
-        network: Network {
-            range: parse("docker.range", &raw.range)?,
-            internet: raw.internet,
-            allow: raw
-                .allow
-                .iter()
-                .map(|subnet| parse("docker.allow", subnet))
-                .collect::<Result<_, _>>()?,
-            gateways: raw.gateways,
-            guard: Some(raw.guard).filter(|guard| !guard.is_empty()),
-        },
-        ..docker::Config::new(installation)
-    })
-}
-
 fn guacd(raw: raw::Gateway) -> Result<Vec<String>, ConfigError> {
     let key = "gateway.guacd";
     if raw.guacd.is_empty() {
         return Err(ConfigError::key(key, "needs one address at least"));
     }
-    for endpoint in &raw.guacd {
+    endpoints(key, raw.guacd)
+}
+
+/// Addresses of guacd.
+fn endpoints(key: &'static str, endpoints: Vec<String>) -> Result<Vec<String>, ConfigError> {
+    for endpoint in &endpoints {
         let port = endpoint
             .rsplit_once(':')
             .filter(|(host, _)| !host.is_empty());
@@ -260,7 +267,7 @@ fn guacd(raw: raw::Gateway) -> Result<Vec<String>, ConfigError> {
             return Err(ConfigError::key(key, text));
         }
     }
-    Ok(raw.guacd)
+    Ok(endpoints)
 }
 
 fn tunnel(raw: &raw::Tunnel) -> Result<Tunnel, ConfigError> {
@@ -282,6 +289,7 @@ fn lifecycle(raw: &raw::Limits) -> Result<LifecycleConfig, ConfigError> {
         },
         start_timeout: seconds("limits.start_timeout_s", raw.start_timeout_s)?,
         stop_timeout: seconds("limits.stop_timeout_s", raw.stop_timeout_s)?,
+        ..LifecycleConfig::default()
     })
 }
 
@@ -358,6 +366,7 @@ fn app(raw: raw::App, general: Policies) -> Result<App, ConfigError> {
             disk_mib: raw.disk_mib,
         },
         policies,
+        hosts: hosts::labels(key, &raw.hosts)?,
         created_at: Timestamp::now(),
     })
 }

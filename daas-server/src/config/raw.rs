@@ -1,13 +1,19 @@
 //! The configuration as it is written: only shapes, no meaning.
 
+mod hosts;
+
 use std::path::PathBuf;
 
 #[cfg(feature = "ldap")]
 use daas_core::access::sign_on::ldap::LdapConfig;
 #[cfg(feature = "oidc")]
 use daas_core::access::sign_on::oidc::OidcConfig;
-use daas_core::model::{AppKind, Protocol};
+use daas_core::model::{AppKind, Pool, Protocol};
 use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "proxmox")]
+pub(super) use hosts::{Cloning, Proxmox};
+pub(super) use hosts::{Docker, DockerHost, Orphans, Placement, Probe};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -17,6 +23,9 @@ pub(super) struct Raw {
     pub(super) tls: Tls,
     pub(super) storage: Storage,
     pub(super) docker: Docker,
+    #[cfg(feature = "proxmox")]
+    pub(super) proxmox: Vec<Proxmox>,
+    pub(super) placement: Placement,
     pub(super) gateway: Gateway,
     pub(super) tunnel: Tunnel,
     pub(super) limits: Limits,
@@ -26,6 +35,7 @@ pub(super) struct Raw {
     pub(super) ldap: LdapConfig,
     #[cfg(feature = "oidc")]
     pub(super) oidc: Vec<OidcConfig>,
+    pub(super) pools: Pools,
     pub(super) catalogue: Catalogue,
 }
 
@@ -103,35 +113,6 @@ impl Default for Storage {
         Self {
             path: PathBuf::from("data").join(super::DATABASE),
             key_file: PathBuf::new(),
-        }
-    }
-}
-
-/// `[docker]`.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Docker {
-    pub(super) socket: PathBuf,
-    pub(super) installation: String,
-    pub(super) range: String,
-    pub(super) internet: bool,
-    pub(super) allow: Vec<String>,
-    pub(super) gateways: Vec<String>,
-    pub(super) guard: String,
-    pub(super) home_memory_mib: u32,
-}
-
-impl Default for Docker {
-    fn default() -> Self {
-        Self {
-            socket: "/var/run/docker.sock".into(),
-            installation: "daas".to_owned(),
-            range: "10.213.0.0/16".to_owned(),
-            internet: true,
-            allow: Vec::new(),
-            gateways: Vec::new(),
-            guard: "daas/guard".to_owned(),
-            home_memory_mib: 0,
         }
     }
 }
@@ -256,6 +237,23 @@ impl Default for Log {
     }
 }
 
+/// `[pools]`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Pools {
+    pub(super) time_zone: String,
+    pub(super) ahead_minutes: u32,
+}
+
+impl Default for Pools {
+    fn default() -> Self {
+        Self {
+            time_zone: "UTC".to_owned(),
+            ahead_minutes: 10,
+        }
+    }
+}
+
 /// `[catalogue]`.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -280,6 +278,8 @@ impl Default for Catalogue {
             on_disconnect: None,
             on_idle: None,
             on_lifetime: None,
+            hosts: Vec::new(),
+            pool: Pool::default(),
         };
         let desktop = "A whole Linux desktop with a file manager and a terminal.";
         let editor = "A text editor, full screen.";
@@ -324,6 +324,10 @@ pub(super) struct App {
     pub(super) on_idle: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) on_lifetime: Option<String>,
+    #[serde(default)]
+    pub(super) hosts: Vec<String>,
+    #[serde(default)]
+    pub(super) pool: Pool,
 }
 
 fn icon() -> String {

@@ -40,9 +40,12 @@ pub async fn desktop_password(world: &mut World) -> Vec<Value> {
     let app = store.apps().await.unwrap()[0].id;
     let instance = Instance::requested(Some(owner), app, Secret::new(password.clone()), now);
     let (id, no_limits) = (instance.id, Quota::default());
-    store.add_instance(instance, no_limits).await.unwrap();
+    store
+        .add_instance(instance, no_limits.into())
+        .await
+        .unwrap();
     let begun = store
-        .begin(id, Action::Start, no_limits, now)
+        .begin(id, Action::Start, no_limits.into(), now)
         .await
         .unwrap();
     let endpoint = Endpoint {

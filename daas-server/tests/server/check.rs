@@ -1,7 +1,9 @@
 //! What `daas-server check` finds, with a hypervisor in memory and a guacd that answers.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
+use daas_server::Opened;
 use daas_server::config::{Config, Sources};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -32,6 +34,10 @@ fn config(folder: &std::path::Path, guacd: &str) -> Config {
     Config::load(&sources).unwrap()
 }
 
+fn opened(name: &str, fake: &Arc<Fake>) -> Opened {
+    (name.parse().unwrap(), Ok(fake.clone()))
+}
+
 /// The lines that tell of something missing, but for the page, which may not be built here.
 fn missing(report: &str) -> Vec<&str> {
     let lines = report.lines().filter(|line| line.starts_with("MISSING"));
@@ -46,7 +52,8 @@ async fn all_is_well() {
         &guacd(b"4.args,13.VERSION_1_5_0,8.hostname;").await,
     );
     let images = ["daas/guard", "daas/desktop", "daas/editor", "daas/browser"];
-    let (report, _) = daas_server::check(&config, &Fake::with_images(images)).await;
+    let hosts = [opened("docker", &Arc::new(Fake::with_images(images)))];
+    let (report, _) = daas_server::check(&config, &hosts).await;
     assert_eq!(missing(&report), [""; 0], "{report}");
     for line in [
         "ok       docker         Fake 1.0 at /var/run/docker.sock",
@@ -62,8 +69,9 @@ async fn all_is_well() {
 async fn each_missing_part_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &guacd(b"").await);
-    let fake = Fake::with_images(["daas/guard", "daas/desktop"]);
-    let (report, good) = daas_server::check(&config, &fake).await;
+    let fake = Arc::new(Fake::with_images(["daas/guard", "daas/desktop"]));
+    let hosts = [opened("docker", &fake)];
+    let (report, good) = daas_server::check(&config, &hosts).await;
     let found = missing(&report);
     assert!(!good && found.len() == 3, "{report}");
     assert!(found[0].contains("image daas/editor is not there"));
@@ -71,6 +79,6 @@ async fn each_missing_part_is_named() {
     assert!(found[2].contains("its VNC plugin may be missing"));
     assert!(report.contains("docker pull daas/browser"));
     fake.down.store(true, SeqCst);
-    let (report, _) = daas_server::check(&config, &fake).await;
+    let (report, _) = daas_server::check(&config, &hosts).await;
     assert!(missing(&report)[0].contains("docker"), "{report}");
 }

@@ -21,16 +21,16 @@ const SOON: Duration = Duration::from_secs(1);
 const UNAUTHORIZED: &str = "3.769;10.disconnect;";
 
 /// A server with guacd, and a desktop that runs.
-pub struct House {
-    pub guacd: Guacd,
-    pub server: Server,
-    pub owner: User,
-    pub client: Client,
-    pub instance: String,
+pub(crate) struct House {
+    pub(crate) guacd: Guacd,
+    pub(crate) server: Server,
+    pub(crate) owner: User,
+    pub(crate) client: Client,
+    pub(crate) instance: String,
 }
 
 impl House {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(AccessConfig::default()).await
     }
 
@@ -61,7 +61,7 @@ impl House {
         }
     }
 
-    pub async fn ticket(&self, client: &Client) -> String {
+    pub(crate) async fn ticket(&self, client: &Client) -> String {
         let given = client.act(&format!("{}/tunnel", self.instance)).await;
         assert_eq!(given.status, 200, "{given:?}");
         given.json()["ticket"].as_str().unwrap().to_owned()
@@ -91,7 +91,7 @@ impl House {
     }
 
     /// Gets through to the desktop.
-    pub async fn enter(&self, client: &Client, ticket: &str) -> (sockets::Client, Peer) {
+    pub(crate) async fn enter(&self, client: &Client, ticket: &str) -> (sockets::Client, Peer) {
         let (answer, mut socket) = self.knock(client, ticket).await;
         assert!(answer.starts_with("http/1.1 101 "), "{answer}");
         assert!(socket.next().await.text().starts_with("0.,36."));

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use daas_core::Secret;
+use daas_core::fleet::Fleet;
 use daas_core::hypervisor::{Hypervisor as _, Spec};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{
@@ -305,9 +306,12 @@ async fn what_does_not_end_cannot_be_put_off() {
 async fn next_server(store: Arc<dyn Store>, fake: Arc<Fake>, house: &Server) -> Arc<Services> {
     let config = LifecycleConfig::default();
     let parts = Parts {
-        lifecycle: Lifecycle::new(store.clone(), fake.clone(), config),
+        lifecycle: Lifecycle::new(
+            store.clone(),
+            Fleet::single("fake".parse().unwrap(), fake.clone()),
+            config,
+        ),
         store,
-        hypervisor: fake.clone(),
         gateway: fake,
         access: house.access.clone(),
         tunnels: Arc::new(NoTunnels::default()),
@@ -369,11 +373,11 @@ async fn nothing_ends_right_after_a_start() {
     });
     let (store, path) = (&server.store, format!("/api/v1/instances/{}", row.id));
     store
-        .add_instance(row.clone(), Quota::default())
+        .add_instance(row.clone(), Quota::default().into())
         .await
         .unwrap();
     let begun = store
-        .begin(row.id, Action::Start, Quota::default(), since)
+        .begin(row.id, Action::Start, Quota::default().into(), since)
         .await
         .unwrap();
     let done = Outcome::Done { endpoint };

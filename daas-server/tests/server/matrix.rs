@@ -247,6 +247,10 @@ fn table() -> Vec<Line> {
         line("PUT", "/api/v1/groups/{group}/members", ADMINS)
             .scope(S::UsersWrite)
             .body(|world| json!({"user_ids": [world.user]})),
+        line("GET", "/api/v1/hosts", OPERATORS).scope(S::HostsRead),
+        line("PATCH", "/api/v1/hosts/fake", OPERATORS)
+            .scope(S::HostsWrite)
+            .body(|_| json!({"drained": false})),
         line("GET", "/api/v1/sessions", OPERATORS),
         // Nobody looks at anything here; with somebody who does, it is tried for itself.
         line(

@@ -1,4 +1,6 @@
-// Something to look at: users, groups, limits and what was done.
+// Something to look at: users, groups, limits, hosts and what was done.
+
+import { host } from './access/hosts.mjs';
 
 /** @param {import('./server.mjs').Mock} mock */
 export function seed(mock) {
@@ -26,7 +28,43 @@ export function seed(mock) {
     directory.appQuotas.set(app.id, { instances: 2, cpu_millis: 4000, memory_mib: null, disk_mib: 20480, hours_week: null });
     mock.addTunnel(demo, app);
   }
+  hosts(mock);
   audit(mock);
+}
+
+/** @param {import('./server.mjs').Mock} mock */
+function hosts(mock) {
+  mock.hosts.push(
+    host({ name: 'docker', running: 11, committed: { instances: 12, cpu_millis: 24000, memory_mib: 24576 } }),
+    host({
+      name: 'lab-1',
+      labels: ['gpu', 'ssd'],
+      drained: true,
+      running: 29,
+      committed: { instances: 30, cpu_millis: 60000, memory_mib: 61440 },
+      orphans: 1,
+    }),
+    host({
+      name: 'lab-2',
+      state: 'unreachable',
+      seen_at: new Date(Date.now() - 600_000).toISOString(),
+      fault: 'Docker is not available: asking for the version failed: no way to the engine: connect timed out',
+      running: 2,
+      committed: { instances: 2, cpu_millis: 4000, memory_mib: 4096 },
+    }),
+    host({
+      name: 'pve',
+      version: 'Proxmox VE 9.1.2',
+      running: 3,
+      capacity: { cpu_millis: 256000, memory_mib: 130560 },
+      committed: { instances: 3, cpu_millis: 6000, memory_mib: 114688 },
+      nodes: [
+        { name: 'pve1', online: true, cpus: 32, memory_mib: 65536, memory_used_mib: 20480, running: 3 },
+        { name: 'pve2', online: false, cpus: 32, memory_mib: 65536, memory_used_mib: 0, running: 0 },
+      ],
+    }),
+    host({ name: 'new', state: 'stale', seen_at: null, version: null, running: null, capacity: null }),
+  );
 }
 
 /** @param {import('./server.mjs').Mock} mock */

@@ -81,6 +81,8 @@ export class Mock {
     this.providers = options.providers ?? [];
     /** @type {Map<string, Tunnel>} what operators see */
     this.tunnels = new Map();
+    /** @type {ReturnType<typeof import('./access/hosts.mjs').host>[]} */
+    this.hosts = [];
     /** @type {Map<string, Session>} by cookie */
     this.sessions = new Map();
     /** @type {Map<string, { instance: import('./instances.mjs').Instance, user: string }>} */
@@ -416,7 +418,7 @@ export class Mock {
 }
 
 /** Paths that begin so have an id behind them. */
-const WITH_ID = /^\/(profile\/sessions|instances|users|groups|sessions|tokens|apps)\/([^/]+)/;
+const WITH_ID = /^\/(profile\/sessions|instances|users|groups|sessions|tokens|apps|hosts)\/([^/]+)/;
 
 /**
  * The path with the id written as `:id`, and the id.

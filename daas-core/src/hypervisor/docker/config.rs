@@ -11,13 +11,13 @@ use thiserror::Error;
 /// A text is not what it should be; says what that would be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("expected {0}")]
-pub struct ParseError(&'static str);
+pub struct ParseError(pub(super) &'static str);
 
 /// How to reach an engine, and what instances on it get.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The engine's socket. An engine elsewhere is reached through a tunnel to a socket
-    /// here; its TCP port without TLS would be root for everybody who reaches it.
+    /// The engine's socket. An engine elsewhere has an [`Endpoint`](super::Endpoint) instead;
+    /// its TCP port without TLS would be root for everybody who reaches it.
     pub socket: PathBuf,
     /// Whose all that is made is. Nothing of another installation is ever touched.
     pub installation: Installation,
@@ -25,6 +25,8 @@ pub struct Config {
     pub network: Network,
     /// Where the home of an instance is.
     pub home: Home,
+    /// How it is found out whether a desktop answers.
+    pub probe: Probe,
     /// Time for the engine to answer.
     pub call_timeout: Duration,
     /// Time for creating an instance.
@@ -44,11 +46,22 @@ impl Config {
             installation,
             network: Network::default(),
             home: Home::Volume,
+            probe: Probe::Connect,
             call_timeout: Duration::from_secs(10),
             create_timeout: Duration::from_secs(60),
             start_grace: Duration::from_secs(30),
         }
     }
+}
+
+/// How it is found out whether a desktop answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// By a connection from here: cheap, and seen as gateways here see it.
+    Connect,
+    /// By the engine, with the health check of the image: for engines elsewhere, whose
+    /// desktops cannot be reached from here. An image without one is well once it runs.
+    Engine,
 }
 
 /// What instances reach, and what reaches them.

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::config::{Config, Home};
+use super::config::{Config, Home, Probe};
 use super::names::{self, Labels, Names};
 use crate::hypervisor::Spec;
 use crate::model::{Endpoint, Resources};
@@ -35,13 +35,21 @@ pub(super) fn body(spec: &Spec, config: &Config, names: &Names, desktop: &Place)
             format!("DAAS_PORT={}", spec.port),
         ],
         "Labels": labels,
-        // A look from outside is cheaper than a command inside every few seconds.
-        "Healthcheck": { "Test": ["NONE"] },
+        "Healthcheck": health_check(config.probe),
         "HostConfig": host_config(spec, config, names, desktop),
         "NetworkingConfig": {
             "EndpointsConfig": { &desktop.network: endpoint_config(desktop.address) },
         },
     })
+}
+
+fn health_check(probe: Probe) -> Value {
+    match probe {
+        // A look from outside is cheaper than a command inside every few seconds.
+        Probe::Connect => json!({ "Test": ["NONE"] }),
+        // That of the image, more often: somebody waits for the desktop. In nanoseconds.
+        Probe::Engine => json!({ "Interval": 3_000_000_000_u64 }),
+    }
 }
 
 fn host_config(spec: &Spec, config: &Config, names: &Names, desktop: &Place) -> Value {
@@ -168,6 +176,15 @@ pub(super) struct State {
     pub(super) status: Status,
     #[serde(default)]
     pub(super) started_at: String,
+    /// Missing where there is no health check.
+    #[serde(default)]
+    health: Option<Health>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Health {
+    status: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -195,6 +212,9 @@ struct Address {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Listed {
     state: Status,
+    /// For people: "Up 5 minutes (healthy)".
+    #[serde(default)]
+    status: String,
     #[serde(default)]
     labels: Option<Labels>,
     #[serde(default)]
@@ -219,29 +239,38 @@ pub(super) struct Seen {
     pub(super) status: Status,
     pub(super) labels: Labels,
     pub(super) endpoint: Option<Endpoint>,
+    /// Whether the engine says nothing else.
+    pub(super) is_healthy: bool,
 }
 
 impl From<Inspected> for Seen {
     fn from(inspected: Inspected) -> Self {
         let labels = inspected.config.labels.unwrap_or_default();
-        Self::new(inspected.state.status, labels, &inspected.network_settings)
+        let health = inspected.state.health.as_ref();
+        let is_wrong = |health: &Health| matches!(&*health.status, "starting" | "unhealthy");
+        let is_healthy = !health.is_some_and(is_wrong);
+        let status = inspected.state.status;
+        Self::new(status, labels, &inspected.network_settings, is_healthy)
     }
 }
 
 impl From<Listed> for Seen {
     fn from(listed: Listed) -> Self {
         let labels = listed.labels.unwrap_or_default();
-        Self::new(listed.state, labels, &listed.network_settings)
+        let wrong = ["(health: starting)", "(unhealthy)"];
+        let is_healthy = !wrong.iter().any(|text| listed.status.contains(text));
+        Self::new(listed.state, labels, &listed.network_settings, is_healthy)
     }
 }
 
 impl Seen {
-    fn new(status: Status, labels: Labels, attached: &Attached) -> Self {
+    fn new(status: Status, labels: Labels, attached: &Attached, is_healthy: bool) -> Self {
         let endpoint = endpoint(&labels, attached);
         Self {
             status,
             labels,
             endpoint,
+            is_healthy,
         }
     }
 }
@@ -287,6 +316,37 @@ mod tests {
         let text = r#"{"Id":"1","State":{"Status":"melting","New":1},"Config":{"Labels":null}}"#;
         let inspected: Inspected = serde_json::from_str(text).unwrap();
         assert_eq!(Seen::from(inspected).status, Status::Ended);
+    }
+
+    #[test]
+    fn health_is_read_from_both_answers() {
+        for (health, status, expected) in [
+            ("", "Up 2 seconds", true),
+            (r#","Health":{"Status":"none"}"#, "Up 2 seconds", true),
+            (
+                r#","Health":{"Status":"starting"}"#,
+                "Up 2 seconds (health: starting)",
+                false,
+            ),
+            (
+                r#","Health":{"Status":"healthy"}"#,
+                "Up 1 minute (healthy)",
+                true,
+            ),
+            (
+                r#","Health":{"Status":"unhealthy"}"#,
+                "Up 1 minute (unhealthy)",
+                false,
+            ),
+        ] {
+            let text =
+                format!(r#"{{"Id":"1","State":{{"Status":"running"{health}}},"Config":{{}}}}"#);
+            let inspected: Inspected = serde_json::from_str(&text).unwrap();
+            assert_eq!(Seen::from(inspected).is_healthy, expected, "{health}");
+            let text = format!(r#"{{"State":"running","Status":"{status}"}}"#);
+            let listed: Listed = serde_json::from_str(&text).unwrap();
+            assert_eq!(Seen::from(listed).is_healthy, expected, "{status}");
+        }
     }
 
     #[test]

@@ -34,9 +34,11 @@ mod network;
 mod output;
 mod raw;
 mod time;
+mod transport;
 mod usage;
 
-pub use config::{Config, Home, Installation, Network, ParseError, Subnet};
+pub use config::{Config, Home, Installation, Network, ParseError, Probe, Subnet};
+pub use transport::{Endpoint, SshFiles, TlsFiles};
 
 use std::future::Future;
 use std::path::Path;
@@ -55,7 +57,10 @@ use self::fault::Fault;
 use self::guard::Image;
 use self::names::Names;
 use self::raw::{Raw, with_labels};
-use super::{ExecOutput, Hypervisor, HypervisorEvent, Observed, PowerState, Spec, Usage, probe};
+use super::{
+    Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, PowerState, Spec,
+    Usage, probe,
+};
 use crate::error::{Error, Result};
 use crate::model::{InstanceId, Timestamp};
 
@@ -67,8 +72,20 @@ const LOOKS: usize = 64;
 const POLL: Duration = Duration::from_millis(100);
 /// Time for a command inside: its ten seconds, and what goes around it.
 const EXEC: Duration = Duration::from_secs(15);
+/// How often it is tried again to freeze a container.
+const FREEZES: u32 = 5;
 /// Smallest and largest width and height of a screen, in pixels.
 const SCREEN: std::ops::RangeInclusive<u32> = 64..=8192;
+
+/// What an engine says of its machine.
+#[derive(Deserialize)]
+struct Info {
+    #[serde(rename = "NCPU")]
+    cpus: u32,
+    /// In bytes.
+    #[serde(rename = "MemTotal", default)]
+    memory: u64,
+}
 
 /// A Docker engine.
 #[derive(Debug)]
@@ -83,12 +100,29 @@ pub struct Docker {
     guarded: Mutex<Option<Instant>>,
     /// Held while addresses are chosen.
     networks: Mutex<()>,
+    /// What passes calls on to an engine elsewhere.
+    _forwarder: Option<transport::Forwarder>,
 }
 
 impl Docker {
-    /// An engine that is not asked anything yet.
+    /// An engine on this machine that is not asked anything yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        Self::by(config, None)
+    }
+
+    /// An engine anywhere that is not asked anything yet; the socket of the configuration does
+    /// not count. It needs a runtime, on which calls are passed on.
+    ///
+    /// # Errors
+    /// Where its files cannot be used.
+    pub async fn open(mut config: Config, endpoint: &Endpoint) -> Result<Self> {
+        let (socket, forwarder) = transport::open(endpoint).await?;
+        config.socket = socket;
+        Ok(Self::by(config, forwarder))
+    }
+
+    fn by(config: Config, forwarder: Option<transport::Forwarder>) -> Self {
         Self {
             api: docker_api::Docker::unix(&config.socket),
             raw: Raw::new(config.socket.clone()),
@@ -97,6 +131,7 @@ impl Docker {
             cpus: OnceCell::new(),
             guarded: Mutex::new(None),
             networks: Mutex::new(()),
+            _forwarder: forwarder,
         }
     }
 
@@ -232,13 +267,12 @@ impl Docker {
     }
 
     async fn cpus(&self) -> Result<u32, Fault> {
-        #[derive(Deserialize)]
-        struct Info {
-            #[serde(rename = "NCPU")]
-            cpus: u32,
-        }
-        let ask = || async { self.raw.get("/info").await.map(|Info { cpus }| cpus) };
+        let ask = || async { Ok(self.info().await?.cpus) };
         self.cpus.get_or_try_init(ask).await.copied()
+    }
+
+    async fn info(&self) -> Result<Info, Fault> {
+        self.raw.get("/info").await
     }
 }
 
@@ -261,6 +295,22 @@ impl Docker {
             }
             Err(fault) => Err(fault),
             Ok(()) => self.connect_gateways(&self.names.instance(id)).await,
+        }
+    }
+
+    /// What just makes a process, as health checks do, may escape the freezer; the engine gives
+    /// up after a moment, and asking again helps.
+    async fn freeze(&self, id: InstanceId) -> Result<(), Fault> {
+        let mut tries = FREEZES;
+        loop {
+            let answer = self.container(id).pause().await;
+            match &answer {
+                Err(error) if tries > 0 && error.to_string().contains("unable to freeze") => {
+                    tries -= 1;
+                    sleep(POLL).await;
+                }
+                _ => return self.settle(id, Status::Paused, answer).await,
+            }
         }
     }
 
@@ -357,6 +407,15 @@ impl Docker {
         Ok(all)
     }
 
+    /// How many instances run; those that are frozen keep what they have, so they count.
+    async fn count_running(&self) -> Result<u32, Fault> {
+        let path = format!("/containers/json?{}", with_labels(&self.names.of_all()));
+        let listed: Vec<Listed> = self.raw.get(&path).await?;
+        let instances = listed.into_iter().map(Seen::from);
+        let own = instances.filter(|seen| self.names.instance_of(&seen.labels).is_some());
+        Ok(u32::try_from(own.count()).unwrap_or(u32::MAX))
+    }
+
     async fn observe_listed(&self, listed: Listed) -> Result<Option<Observed>, Fault> {
         let seen = Seen::from(listed);
         let Some(id) = self.names.instance_of(&seen.labels) else {
@@ -377,10 +436,14 @@ impl Docker {
         match (seen.status, seen.endpoint) {
             (Status::Created | Status::Ended, _) => Some(PowerState::Stopped),
             (Status::Paused, _) => Some(PowerState::Suspended),
-            (Status::Running, Some(endpoint)) if probe::answers(endpoint, ANSWER).await => {
-                Some(PowerState::Running)
+            (Status::Running, Some(endpoint)) => {
+                let is_well = match self.config.probe {
+                    Probe::Connect => probe::answers(endpoint, ANSWER).await,
+                    Probe::Engine => seen.is_healthy,
+                };
+                is_well.then_some(PowerState::Running)
             }
-            (Status::Running, _) => None,
+            (Status::Running, None) => None,
         }
     }
 
@@ -430,6 +493,30 @@ impl Hypervisor for Docker {
         Ok(version.version.unwrap_or_default())
     }
 
+    async fn report(&self) -> Result<HostReport> {
+        let version = self.check().await?;
+        let call = async {
+            let (info, running) = (self.info().await?, self.count_running().await?);
+            Ok(HostReport {
+                version: format!("Docker {version}"),
+                cpus: info.cpus,
+                memory_mib: info.memory >> 20,
+                running,
+                ..HostReport::default()
+            })
+        };
+        self.asked("asking how busy it is", call).await
+    }
+
+    fn can(&self) -> Abilities {
+        Abilities {
+            suspend: true,
+            snapshot: false,
+            exec: true,
+            resize: true,
+        }
+    }
+
     async fn has_image(&self, image: &str) -> Result<bool> {
         let call = async {
             match self.image(image).await {
@@ -467,11 +554,7 @@ impl Hypervisor for Docker {
     }
 
     async fn suspend(&self, id: InstanceId) -> Result<()> {
-        let call = async {
-            let answer = self.container(id).pause().await;
-            self.settle(id, Status::Paused, answer).await
-        };
-        self.asked("suspending", call).await
+        self.asked("suspending", self.freeze(id)).await
     }
 
     async fn resume(&self, id: InstanceId) -> Result<()> {

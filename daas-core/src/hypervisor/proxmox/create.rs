@@ -30,6 +30,14 @@ enum Step {
     Grow(Resources),
 }
 
+/// How a template is cloned.
+struct Way {
+    /// With all data.
+    is_full: bool,
+    /// To another node.
+    target: Option<String>,
+}
+
 /// A number that is being cloned to, as long as this is held.
 struct Taken<'a>(&'a Proxmox, u32);
 
@@ -75,9 +83,12 @@ impl Proxmox {
         let storage = disk(&config).and_then(|(_, volume)| volume.split(':').next());
         // Cloning locks the storage, and whoever waits for that too long fails.
         let storage = storage.unwrap_or_default().to_owned();
+        let mut way = Way {
+            is_full: self.config.cloning != Cloning::LinkedWherePossible,
+            target: self.target(template, &storage).await.unwrap_or_default(),
+        };
         let _turn = self.storages.take(storage).await;
         let used: HashSet<u64> = self.all().await?.iter().map(|guest| guest.vmid).collect();
-        let mut is_full = self.config.cloning != Cloning::LinkedWherePossible;
         for vmid in numbers(spec.id, &self.config.vmids) {
             if used.contains(&u64::from(vmid)) {
                 continue;
@@ -85,7 +96,7 @@ impl Proxmox {
             let Some(_held) = self.begin(vmid) else {
                 continue;
             };
-            if let Some(guest) = self.clone_to(spec, template, vmid, &mut is_full).await? {
+            if let Some(guest) = self.clone_to(spec, template, vmid, &mut way).await? {
                 return Ok(guest);
             }
         }
@@ -100,14 +111,18 @@ impl Proxmox {
         spec: &Spec,
         template: &Guest,
         vmid: u32,
-        is_full: &mut bool,
+        way: &mut Way,
     ) -> Result<Option<Guest>, Trouble> {
         loop {
-            let done = self.clone_once(spec, template, vmid, *is_full).await;
+            let done = self.clone_once(spec, template, vmid, way).await;
             let fault = done.err();
             let text = fault.as_ref().map(Fault::text).unwrap_or_default();
-            if !*is_full && text.contains("inked clone feature") {
-                *is_full = true;
+            if !way.is_full && text.contains("inked clone feature") {
+                way.is_full = true;
+                continue;
+            }
+            // Another disk than the first may be on one node only.
+            if text.contains("non-shared storage") && way.target.take().is_some() {
                 continue;
             }
             match self.look_at(spec.id, template, vmid).await? {
@@ -127,7 +142,7 @@ impl Proxmox {
         spec: &Spec,
         template: &Guest,
         vmid: u32,
-        is_full: bool,
+        way: &Way,
     ) -> Result<(), Fault> {
         let storage = match &self.config.cloning {
             Cloning::Full { storage } => storage.clone(),
@@ -138,9 +153,9 @@ impl Proxmox {
             name: self.marks.name(spec.id),
             description: self.marks.description(spec),
             pool: self.config.pool.clone(),
-            full: is_full,
+            full: way.is_full,
             storage,
-            target: None,
+            target: way.target.clone(),
         };
         let upid = self.client.clone_guest(template, &clone).await?;
         self.client.wait(&upid, self.config.create_timeout).await

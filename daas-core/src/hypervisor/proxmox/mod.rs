@@ -18,6 +18,12 @@
 //! cloud-init, where that is set up. Containers take no password: a template has its own.
 //! The size of the screen is for the protocol to change. There is no way to run a command.
 //!
+//! # Which node
+//! The backend chooses the node itself: a clone of a template on shared storage goes to the node
+//! with the most memory left of those that are on, and any other stays with its template. Of
+//! several templates with one name, on different nodes, that on the node with the most memory
+//! left is taken. What nodes are being emptied by the manager of HA is not known here.
+//!
 //! # Where desktops are
 //! A guest says what its addresses are. Those are believed that are on an interface which the
 //! cluster gave it and in a network that is set up for desktops, and of these the first. A
@@ -32,6 +38,7 @@ mod inventory;
 mod marks;
 mod observe;
 mod power;
+mod report;
 mod templates;
 mod trouble;
 mod turns;
@@ -56,7 +63,9 @@ use self::observe::{Macs, Seen, Uses};
 use self::trouble::{BACKEND, Trouble};
 use self::turns::Turns;
 use self::watch::Picture;
-use super::{ExecOutput, Hypervisor, HypervisorEvent, Observed, Spec, Usage};
+use super::{
+    Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, Spec, Usage,
+};
 use crate::error::{Error, Result};
 use crate::model::InstanceId;
 
@@ -146,6 +155,19 @@ impl Hypervisor for Proxmox {
     async fn check(&self) -> Result<String> {
         let call = async { Ok(self.client.version().await?.version) };
         self.asked("asking for the version", call).await
+    }
+
+    async fn report(&self) -> Result<HostReport> {
+        self.asked("asking how busy it is", self.busy()).await
+    }
+
+    fn can(&self) -> Abilities {
+        Abilities {
+            suspend: true,
+            snapshot: true,
+            exec: false,
+            resize: false,
+        }
     }
 
     async fn has_image(&self, image: &str) -> Result<bool> {

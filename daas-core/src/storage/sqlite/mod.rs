@@ -6,9 +6,11 @@
 //! has been overtaken, and waiting does not help it.
 
 mod audit_log;
+mod hosts;
 mod keyring;
 mod people;
 mod policies;
+mod pools;
 mod query;
 mod quotas;
 mod rows;
@@ -27,10 +29,11 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use scheduled_thread_pool::ScheduledThreadPool;
 
-use super::{Begun, Instances, Outcome, Store, Transition, Used};
+use super::{Begun, Instances, Outcome, Store, Transition, Used, Waiting};
 use crate::audit::NewEntry;
 use crate::blocking::Gate;
 use crate::error::{BoxError, Error, Result};
+use crate::fleet::Bounds;
 use crate::model::{Action, App, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
 use crate::vault::VaultError;
 
@@ -252,10 +255,10 @@ impl Instances for Sqlite {
             .await
     }
 
-    async fn add_instance(&self, instance: Instance, general: Quota) -> Result<()> {
+    async fn add_instance(&self, instance: Instance, bounds: Bounds) -> Result<()> {
         let keys = self.keys.clone();
         self.write("adding an instance", move |db| {
-            query::add_instance(db, &keys, &instance, general)
+            query::add_instance(db, &keys, &instance, &bounds)
         })
         .await
     }
@@ -276,6 +279,42 @@ impl Instances for Sqlite {
         .await
     }
 
+    async fn add_waiting(&self, instance: Instance, most: u32, bounds: Bounds) -> Result<bool> {
+        let keys = self.keys.clone();
+        self.write("keeping an instance", move |db| {
+            pools::add(db, &keys, &instance, most, &bounds)
+        })
+        .await
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>> {
+        let keys = self.keys.clone();
+        self.read("reading instances", move |db| pools::waiting(db, &keys))
+            .await
+    }
+
+    async fn claim(
+        &self,
+        app: AppId,
+        owner: UserId,
+        general: Quota,
+        now: Timestamp,
+    ) -> Result<Option<Instance>> {
+        let keys = self.keys.clone();
+        self.write("giving an instance to somebody", move |db| {
+            pools::claim(db, &keys, app, owner, general, now)
+        })
+        .await
+    }
+
+    async fn discard(&self, id: InstanceId, now: Timestamp) -> Result<Option<Instance>> {
+        let keys = self.keys.clone();
+        self.write("keeping an intent", move |db| {
+            pools::discard(db, &keys, id, now)
+        })
+        .await
+    }
+
     async fn ownerless_instances(&self) -> Result<Vec<InstanceId>> {
         self.read("reading instances", query::ownerless_instances)
             .await
@@ -285,12 +324,12 @@ impl Instances for Sqlite {
         &self,
         id: InstanceId,
         action: Action,
-        general: Quota,
+        bounds: Bounds,
         now: Timestamp,
     ) -> Result<Instance> {
         let keys = self.keys.clone();
         self.write("writing an intent", move |db| {
-            query::begin(db, &keys, id, action, general, now)
+            query::begin(db, &keys, id, action, &bounds, now)
         })
         .await
     }

@@ -6,10 +6,11 @@ use serde_json::json;
 use super::keyring::Keyring;
 use super::rows::{self, Text};
 use super::sealed::purpose;
-use super::{Fault, quotas};
+use super::{Fault, hosts, quotas};
 use crate::access::By;
 use crate::audit::{Details, Target, TargetKind};
 use crate::error::Error;
+use crate::fleet::Bounds;
 use crate::model::{
     Action, App, AppId, FailureReason, Instance, InstanceId, InstanceState, Quota, Timestamp,
     Usage, UserId,
@@ -72,11 +73,11 @@ pub(super) fn put_app(db: &Transaction<'_>, app: &App) -> Answer<AppId> {
         db,
         "application",
         "INSERT INTO apps (id, slug, name, description, icon, kind, image, protocol, port,
-                           cpu_millis, memory_mib, created_at, disk_mib, policies)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                           cpu_millis, memory_mib, created_at, disk_mib, policies, hosts)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
          ON CONFLICT (slug) DO UPDATE SET name = ?3, description = ?4, icon = ?5, kind = ?6,
              image = ?7, protocol = ?8, port = ?9, cpu_millis = ?10, memory_mib = ?11,
-             disk_mib = ?13, policies = ?14
+             disk_mib = ?13, policies = ?14, hosts = ?15
          RETURNING *",
         params![
             Text(app.id),
@@ -92,7 +93,8 @@ pub(super) fn put_app(db: &Transaction<'_>, app: &App) -> Answer<AppId> {
             app.resources.memory_mib,
             app.created_at.0,
             app.resources.disk_mib,
-            Text(app.policies)
+            Text(app.policies),
+            Text(&app.hosts)
         ],
         rows::app,
     )?;
@@ -117,21 +119,22 @@ pub(super) fn add_instance(
     db: &Transaction<'_>,
     keys: &Keyring,
     instance: &Instance,
-    general: Quota,
+    bounds: &Bounds,
 ) -> Answer<()> {
     if let Some(owner) = instance.owner {
         // Who is gone launches nothing any more.
         super::people::user(db, owner)?;
     }
     let now = instance.created_at;
-    quotas::check(db, instance, general, now, Usage::plus_new)?;
+    quotas::check(db, instance, bounds.general, now, Usage::plus_new)?;
+    let host = hosts::place(db, instance, bounds)?;
     let purpose = purpose("instances", "password", instance.id);
     let password = keys.seal(&purpose, &instance.password)?;
     let added = change(
         db,
         "INSERT INTO instances (id, owner, app, state, revision, failure, endpoint, password,
-                                created_at, changed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, NULL, NULL, ?6, ?7, ?7)",
+                                created_at, changed_at, host)
+         VALUES (?1, ?2, ?3, ?4, ?5, NULL, NULL, ?6, ?7, ?7, ?8)",
         params![
             Text(instance.id),
             instance.owner.map(Text),
@@ -139,7 +142,8 @@ pub(super) fn add_instance(
             Text(InstanceState::Requested),
             instance.revision,
             password,
-            instance.created_at.0
+            instance.created_at.0,
+            host.map(Text)
         ],
     );
     unless_taken("instance", added)?;
@@ -152,7 +156,7 @@ pub(super) fn instance(db: &Connection, keys: &Keyring, id: InstanceId) -> Answe
 }
 
 /// With its password as it is.
-fn opened(keys: &Keyring, mut instance: Instance) -> Answer<Instance> {
+pub(super) fn opened(keys: &Keyring, mut instance: Instance) -> Answer<Instance> {
     // That of a deleted one is gone.
     if !instance.password.expose().is_empty() {
         let purpose = purpose("instances", "password", instance.id);
@@ -189,7 +193,7 @@ pub(super) fn begin(
     keys: &Keyring,
     id: InstanceId,
     action: Action,
-    general: Quota,
+    bounds: &Bounds,
     now: Timestamp,
 ) -> Answer<Instance> {
     let before = instance(db, keys, id)?;
@@ -200,17 +204,18 @@ pub(super) fn begin(
         })?;
     // One that was just added was counted then.
     if action == Action::Start && before.state != InstanceState::Requested {
-        quotas::check(db, &before, general, now, Usage::plus_started)?;
+        quotas::check(db, &before, bounds.general, now, Usage::plus_started)?;
+        hosts::check_room(db, &before, bounds)?;
     }
     // What is frozen keeps all but hours.
     if action == Action::Resume {
-        quotas::check_hours(db, &before, general, now)?;
+        quotas::check_hours(db, &before, bounds.general, now)?;
     }
     write_intent(db, id, intent, None, now)?;
     instance(db, keys, id)
 }
 
-fn write_intent(
+pub(super) fn write_intent(
     db: &Transaction<'_>,
     id: InstanceId,
     intent: InstanceState,

@@ -121,16 +121,16 @@ fn usage_and_time(
 }
 
 /// How long instances ran in the last seven days: from each step into `running` to the next
-/// step, or until now.
+/// step, or until now. What waited for somebody counts from when they got it.
 fn week_ms(db: &Connection, owner: UserId, app: Option<AppId>, now: Timestamp) -> Answer<u64> {
     let sql = "SELECT coalesce(sum(min(until, ?3) - max(at, ?4)), 0)
-               FROM (SELECT t.at, t.state,
+               FROM (SELECT max(t.at, i.created_at) AS at, t.state,
                             coalesce(lead(t.at) OVER (PARTITION BY t.instance
                                                       ORDER BY t.at, t.rowid), ?3) AS until
                      FROM transitions t JOIN instances i ON i.id = t.instance
                      WHERE i.owner = ?1 AND (?2 IS NULL OR i.app = ?2)
                        AND (i.changed_at > ?4 OR i.state = 'running'))
-               WHERE state = 'running' AND until > ?4 AND at < ?3";
+               WHERE state = 'running' AND until > max(at, ?4) AND at < ?3";
     let since = now.plus_ms(-WEEK_MS);
     let params = params![Text(owner), app.map(Text), now.0, since.0];
     one(db, "user", sql, params, |row| row.get(0))

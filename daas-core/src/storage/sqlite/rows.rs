@@ -133,6 +133,7 @@ pub(super) fn app(row: &Row<'_>) -> rusqlite::Result<App> {
             disk_mib: row.get("disk_mib")?,
         },
         policies: text::<Policies>(row, "policies")?,
+        hosts: text(row, "hosts")?,
         created_at: time(row, "created_at")?,
     })
 }

@@ -10,6 +10,7 @@ pub(super) fn migrations() -> Migrations<'static> {
         M::up(ID_TOKENS),
         M::up(FLEET).foreign_key_check(),
         M::up(POLICIES),
+        M::up(HOSTS),
     ])
 }
 
@@ -254,6 +255,15 @@ UPDATE instances SET
                   WHERE instance = instances.id AND state = 'starting'),
     running_since = CAST(unixepoch('subsec') * 1000 AS INTEGER)
 WHERE EXISTS (SELECT 1 FROM transitions WHERE instance = instances.id AND state = 'running');
+";
+
+/// Hosts that somebody said something of, and what applications ask of theirs: labels, in JSON.
+const HOSTS: &str = "
+CREATE TABLE hosts (
+    name    TEXT PRIMARY KEY,
+    drained INTEGER NOT NULL
+) STRICT;
+ALTER TABLE apps ADD COLUMN hosts TEXT NOT NULL DEFAULT '[]';
 ";
 
 #[cfg(test)]

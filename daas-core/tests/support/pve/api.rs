@@ -184,21 +184,30 @@ fn on_node(world: &mut World, call: &Call<'_>, node: &str, rest: &[&str]) -> Ans
 fn nodes(world: &World) -> Value {
     let nodes = world.nodes.iter().map(|(name, is_on)| {
         let status = if *is_on { "online" } else { "offline" };
-        json!({ "node": name, "type": "node", "status": status, "maxmem": 64_u64 << 30,
-            "mem": 8_u64 << 30, "id": format!("node/{name}") })
+        let used = world.used_memory.get(name).copied().unwrap_or(8);
+        json!({ "node": name, "type": "node", "status": status, "maxmem": 64_u64 << 30, "maxcpu": 16,
+            "mem": used << 30, "id": format!("node/{name}") })
     });
     nodes.collect()
+}
+
+/// Once for each node that reaches it.
+fn storages(world: &World) -> Value {
+    let all = world.storages.iter().flat_map(|(name, storage)| {
+        let nodes = world.nodes.keys().take(if storage.shared { 2 } else { 1 });
+        nodes.map(move |node| {
+            json!({ "type": "storage", "storage": name, "node": node,
+                "shared": u8::from(storage.shared) })
+        })
+    });
+    all.collect()
 }
 
 fn resources(world: &World, call: &Call<'_>) -> Answer {
     call.only(&["type"])?;
     match call.get("type") {
         Some("node") => Ok(nodes(world)),
-        Some("storage") => Ok(world
-            .storages
-            .keys()
-            .map(|name| json!({ "type": "storage", "storage": name, "node": "pve1" }))
-            .collect()),
+        Some("storage") => Ok(storages(world)),
         None | Some("vm") => Ok(world
             .guests
             .iter()

@@ -351,6 +351,14 @@ fn clone(world: &mut World, call: &Call<'_>, from: u32) -> Answer {
         ));
     }
     let storage = world.storage_of(from).unwrap_or_default();
+    let is_shared = world
+        .storages
+        .get(&storage)
+        .is_some_and(|storage| storage.shared);
+    if call.get("target").is_some() && !is_shared {
+        let text = format!("can't clone to non-shared storage '{storage}'");
+        return Err(Refusal::died(text));
+    }
     let links = world
         .storages
         .get(&storage)
@@ -379,6 +387,7 @@ fn clone(world: &mut World, call: &Call<'_>, from: u32) -> Answer {
         storage: call.get("storage").map(str::to_owned),
         config: given.collect(),
         pool: call.get("pool").map(str::to_owned),
+        target: call.get("target").map(str::to_owned),
     };
     let task = if is_lxc { "vzclone" } else { "qmclone" };
     Ok(json!(

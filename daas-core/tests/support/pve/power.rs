@@ -15,9 +15,15 @@ impl World {
             storage,
             config,
             pool,
+            target,
         } = effect
         {
-            return self.cloned_now(vmid, *from, *full, storage, config, pool);
+            self.cloned_now(vmid, *from, *full, storage, config, pool)?;
+            // The last that is done.
+            if let (Some(target), Some(guest)) = (target, self.guests.get_mut(&vmid)) {
+                guest.node.clone_from(target);
+            }
+            return Ok(());
         }
         if matches!(effect, Effect::Destroy) {
             return self.destroyed(vmid);

@@ -14,6 +14,7 @@ pub enum Effect {
         storage: Option<String>,
         config: Vec<(String, String)>,
         pool: Option<String>,
+        target: Option<String>,
     },
     Power(PowerIs),
     /// Asks to end; `true` where it is made to.

@@ -167,6 +167,8 @@ impl Guest {
 pub struct Storage {
     /// Whether clones can be linked to templates on it.
     pub links: bool,
+    /// Whether both nodes reach it.
+    pub shared: bool,
     /// Until when its lock is held.
     pub locked_until: Instant,
 }
@@ -186,6 +188,8 @@ pub struct World {
     /// Such as 9.1.2.
     pub version: &'static str,
     pub nodes: BTreeMap<String, bool>,
+    /// Memory that nodes use, in GiB; eight where nothing is said.
+    pub used_memory: BTreeMap<String, u64>,
     pub has_quorum: bool,
     pub guests: BTreeMap<u32, Guest>,
     pub storages: BTreeMap<String, Storage>,
@@ -219,12 +223,14 @@ impl World {
         let now = Instant::now();
         let storage = |links| Storage {
             links,
+            shared: false,
             locked_until: now,
         };
         Self {
             timing,
             version: "9.1.2",
             nodes: [("pve1".to_owned(), true), ("pve2".to_owned(), true)].into(),
+            used_memory: BTreeMap::new(),
             has_quorum: true,
             guests: BTreeMap::new(),
             storages: [

@@ -1,14 +1,16 @@
 //! A hypervisor and a gateway in memory, which keep the contracts of their traits.
 
 use std::collections::{HashMap, HashSet};
+use std::future::pending;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use daas_core::gateway::{ConnectError, Connection, Display, Gateway, Status, Target};
 use daas_core::hypervisor::{
-    ExecOutput, Hypervisor, HypervisorEvent, Observed, PowerState, Spec, Usage,
+    Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, PowerState, Spec,
+    Usage,
 };
 use daas_core::model::{Endpoint, InstanceId};
 use daas_core::{Error, Result};
@@ -28,6 +30,10 @@ pub struct Fake {
     pub slow: AtomicBool,
     /// Whether desktops cannot be frozen.
     pub rigid: AtomicBool,
+    /// Whether no call comes back at all.
+    pub silent: AtomicBool,
+    /// Calls that were begun.
+    pub calls: AtomicU64,
 }
 
 const NOT_FOUND: Error = Error::NotFound { what: "instance" };
@@ -50,6 +56,15 @@ impl Fake {
             });
         }
         Ok(())
+    }
+
+    /// The same, for those who may wait for ever.
+    async fn reach(&self) -> Result<()> {
+        self.calls.fetch_add(1, SeqCst);
+        if self.silent.load(SeqCst) {
+            pending::<()>().await;
+        }
+        self.up()
     }
 
     /// Changes the state of an instance that is in one of some states; others are fine as
@@ -100,15 +115,38 @@ impl Fake {
 #[async_trait]
 impl Hypervisor for Fake {
     async fn check(&self) -> Result<String> {
-        self.up().map(|()| "Fake 1.0".to_owned())
+        self.reach().await.map(|()| "Fake 1.0".to_owned())
+    }
+
+    async fn report(&self) -> Result<HostReport> {
+        self.reach().await?;
+        let running = self.instances.lock().unwrap();
+        let running = running.values();
+        let running = running.filter(|(power, _)| *power != PowerState::Stopped);
+        Ok(HostReport {
+            version: "Fake 1.0".to_owned(),
+            cpus: 1000,
+            memory_mib: 1 << 20,
+            running: running.count() as u32,
+            ..HostReport::default()
+        })
+    }
+
+    fn can(&self) -> Abilities {
+        Abilities {
+            suspend: true,
+            snapshot: false,
+            exec: true,
+            resize: true,
+        }
     }
 
     async fn has_image(&self, image: &str) -> Result<bool> {
-        self.up().map(|()| self.images.contains(image))
+        self.reach().await.map(|()| self.images.contains(image))
     }
 
     async fn create(&self, spec: &Spec) -> Result<()> {
-        self.up()?;
+        self.reach().await?;
         let mut instances = self.instances.lock().unwrap();
         let fresh = (PowerState::Stopped, spec.port);
         instances.entry(spec.id).or_insert(fresh);
@@ -116,15 +154,18 @@ impl Hypervisor for Fake {
     }
 
     async fn start(&self, id: InstanceId) -> Result<()> {
+        self.reach().await?;
         self.change(id, &[PowerState::Stopped], PowerState::Running)
     }
 
     async fn stop(&self, id: InstanceId, _: Duration) -> Result<()> {
+        self.reach().await?;
         let all = [PowerState::Running, PowerState::Suspended];
         self.change(id, &all, PowerState::Stopped)
     }
 
     async fn suspend(&self, id: InstanceId) -> Result<()> {
+        self.reach().await?;
         if self.rigid.load(SeqCst) {
             return Err(Error::Unsupported {
                 backend: "the fake",
@@ -135,24 +176,25 @@ impl Hypervisor for Fake {
     }
 
     async fn resume(&self, id: InstanceId) -> Result<()> {
+        self.reach().await?;
         self.change(id, &[PowerState::Suspended], PowerState::Running)
     }
 
     async fn remove(&self, id: InstanceId) -> Result<()> {
-        self.up()?;
+        self.reach().await?;
         self.instances.lock().unwrap().remove(&id);
         Ok(())
     }
 
     async fn inspect(&self, id: InstanceId) -> Result<Observed> {
-        self.up()?;
+        self.reach().await?;
         let instances = self.instances.lock().unwrap();
         let found = instances.get(&id).ok_or(NOT_FOUND)?;
         Ok(self.observe(id, *found))
     }
 
     async fn list(&self) -> Result<Vec<Observed>> {
-        self.up()?;
+        self.reach().await?;
         let instances = self.instances.lock().unwrap();
         let all = instances
             .iter()

@@ -20,6 +20,7 @@ pub fn app(slug: &str) -> App {
             disk_mib: 100,
         },
         policies: Policies::default(),
+        hosts: Vec::new(),
         created_at: Timestamp::now(),
     }
 }

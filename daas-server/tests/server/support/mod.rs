@@ -11,6 +11,7 @@ pub mod fake;
 pub mod fixtures;
 pub mod tls;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use daas_core::Secret;
 use daas_core::access::{Access, AccessConfig, By, Passwords, Token};
 use daas_core::audit::{AuditAction, Target, TargetKind};
+use daas_core::fleet::{Fleet, FleetConfig, HostSetup};
 use daas_core::gateway::{Gateway, Guacd, GuacdConfig};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{AppId, Quota, Role, Session, SessionId, Timestamp, User};
@@ -69,6 +71,9 @@ pub struct Options {
     pub sign_on: SignOn,
     /// Where guacd is; then tunnels are those of a real server.
     pub guacd: Option<String>,
+    /// Hosts beside the first one, which is `fake`.
+    pub others: Vec<(&'static str, Arc<Fake>)>,
+    pub fleet: FleetConfig,
     /// With a certificate, TLS is spoken.
     pub certificates: Option<Arc<Certificates>>,
 }
@@ -96,6 +101,8 @@ impl Default for Options {
             tunnels: Arc::new(NoTunnels::default()),
             sign_on: SignOn::default(),
             guacd: None,
+            others: Vec::new(),
+            fleet: FleetConfig::default(),
             certificates: None,
         }
     }
@@ -139,7 +146,12 @@ impl Server {
             apps.push(store.put_app(fixtures::app(slug)).await.unwrap());
         }
         let fake = Arc::new(Fake::with_images(["daas/desktop"]));
-        let lifecycle = Lifecycle::new(store.clone(), fake.clone(), options.lifecycle);
+        let mut hosts = vec![HostSetup::new("fake".parse().unwrap(), fake.clone())];
+        for (name, other) in &options.others {
+            hosts.push(HostSetup::new(name.parse().unwrap(), other.clone()));
+        }
+        let fleet = Fleet::new(hosts, options.fleet);
+        let lifecycle = Lifecycle::new(store.clone(), fleet.clone(), options.lifecycle);
         let access = Access::new(store.clone(), passwords, options.access);
         let (gateway, tunnels): (Arc<dyn Gateway>, Arc<dyn Tunnels>) = match options.guacd {
             None => (fake.clone(), options.tunnels),
@@ -148,8 +160,9 @@ impl Server {
                 let tunnels = OpenTunnels {
                     access: access.clone(),
                     store: store.clone(),
-                    hypervisor: fake.clone(),
+                    fleet,
                     gateway: gateway.clone(),
+                    gateways: HashMap::new(),
                     runtime: Handle::current(),
                     registry: Registry::new(),
                 };
@@ -159,7 +172,6 @@ impl Server {
         let services = Services::new(Parts {
             sign_on: options.sign_on,
             store: store.clone(),
-            hypervisor: fake.clone(),
             gateway,
             access: access.clone(),
             lifecycle,

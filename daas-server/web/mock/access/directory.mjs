@@ -35,7 +35,7 @@ import { Audit } from './audit.mjs';
 
 export const ROLES = ['user', 'operator', 'admin'];
 export const DIMENSIONS = /** @type {const} */ (['instances', 'cpu_millis', 'memory_mib', 'disk_mib', 'hours_week']);
-const OPERATOR = ['apps_launch', 'instances_read_all', 'instances_end_all', 'hosts_read', 'sessions_read_all'];
+const OPERATOR = ['apps_launch', 'instances_read_all', 'instances_end_all', 'hosts_read', 'hosts_manage', 'sessions_read_all'];
 export const PERMISSIONS = [...OPERATOR, 'users_manage', 'groups_manage', 'quotas_manage', 'audit_read'];
 
 /** @type {Readonly<Record<string, readonly string[]>>} */

@@ -14,7 +14,7 @@ import { ownQuota, sessionView } from './views.mjs';
  */
 
 const DAY_MS = 86_400_000;
-const SCOPES = ['apps_read', 'instances_read', 'instances_write', 'users_read', 'users_write', 'audit_read', 'hosts_read'];
+const SCOPES = ['apps_read', 'instances_read', 'instances_write', 'users_read', 'users_write', 'audit_read', 'hosts_read', 'hosts_write'];
 
 /**
  * @param {Call} call

@@ -1,6 +1,7 @@
 // Which route does what, who may use it, and which fields it knows.
 
 import { json, problem, Refusal } from '../http.mjs';
+import { HOSTS } from './hosts.mjs';
 import { OWN } from './own.mjs';
 import { PEOPLE } from './people.mjs';
 
@@ -22,7 +23,7 @@ import { PEOPLE } from './people.mjs';
  */
 
 /** @type {Readonly<Record<string, Route>>} */
-const ROUTES = { ...OWN, ...PEOPLE };
+const ROUTES = { ...OWN, ...PEOPLE, ...HOSTS };
 
 /**
  * Answers, if it is one of these routes. Returns whether it is.

@@ -9,6 +9,7 @@ export const PERMISSION_OF: Record<AdminPart, Permission> = {
   groups: 'groups_manage',
   apps: 'quotas_manage',
   sessions: 'sessions_read_all',
+  hosts: 'hosts_read',
   audit: 'audit_read',
 };
 

@@ -2,7 +2,7 @@
  * Where in the page we are. Kept behind the `#`, so that the server need not know of it.
  */
 
-export const ADMIN_PARTS = ['users', 'groups', 'apps', 'sessions', 'audit'] as const;
+export const ADMIN_PARTS = ['users', 'groups', 'apps', 'sessions', 'hosts', 'audit'] as const;
 
 export type AdminPart = (typeof ADMIN_PARTS)[number];
 

@@ -54,19 +54,41 @@ describe('applications', () => {
 });
 
 describe('live sessions', () => {
-  it('are seen and ended by operators, who see nothing else of the administration', async () => {
+  it('are seen and ended by operators, who see nothing else of the administration but hosts', async () => {
     const on = await visit();
     const { at, page, mock } = on;
     seed(mock);
     await logIn(on, 'olga', 'operator');
     await at('nav-admin').click();
     await at('sessions').waitFor();
-    expect(await page.locator('[data-testid^=admin-]').count()).toBe(1);
+    expect(await page.locator('[data-testid^=admin-]').count()).toBe(2);
     const [id] = [...mock.tunnels.keys()];
     await at(`session-end-${id}`).click();
     await at('confirm-yes').click();
     await at('sessions-empty').waitFor();
     expect(mock.tunnels.size).toBe(0);
+  });
+});
+
+describe('hosts', () => {
+  it('are seen with what ails them, emptied and taken back', async () => {
+    const on = await visit();
+    const { at, page, mock } = on;
+    seed(mock);
+    await logIn(on, 'olga', 'operator');
+    await page.goto(`${mock.url}/#/admin/hosts`);
+    await at('hosts').waitFor();
+    const states = await at('hosts').locator('[data-state]').evaluateAll((all) => all.map((host) => host.getAttribute('data-state')));
+    expect(states).toEqual(['fine', 'fine', 'unreachable', 'fine', 'stale']);
+    await at('fault-lab-2').getByText('connect timed out').waitFor();
+    await at('load-docker').getByText('24 of 64').waitFor();
+    await at('drain-docker').click();
+    await at('confirm-yes').click();
+    await at('drained-docker').waitFor();
+    expect(mock.hosts[0]!.drained).toBe(true);
+    await at('take-back-docker').click();
+    await at('drain-docker').waitFor();
+    expect(mock.hosts[0]!.drained).toBe(false);
   });
 });
 
@@ -101,13 +123,13 @@ describe('without permission', () => {
     await logIn(on);
     await at('app-debian').waitFor();
     expect(await at('nav-admin').count()).toBe(0);
-    for (const part of ['users', 'users/user-ada', 'groups', 'apps', 'sessions', 'audit']) {
+    for (const part of ['users', 'users/user-ada', 'groups', 'apps', 'sessions', 'hosts', 'audit']) {
       await page.goto(`${mock.url}/#/admin/${part}`);
       await page.getByText('You are not allowed to see this.').waitFor();
       await page.goto(`${mock.url}/#/`);
       await at('app-debian').waitFor();
     }
-    expect(mock.log.filter((line) => /users|groups|audit|GET \/sessions/.test(line))).toEqual([]);
+    expect(mock.log.filter((line) => /users|groups|audit|hosts|GET \/sessions/.test(line))).toEqual([]);
   });
 
   it('that was taken away meanwhile, the refusal is said', async () => {

@@ -93,6 +93,9 @@ async function administration(on: Visit, look: Look): Promise<void> {
   await at('admin-sessions').click();
   await at('sessions').waitFor();
   await look('sessions');
+  await at('admin-hosts').click();
+  await at('hosts').waitFor();
+  await look('hosts');
   await at('admin-audit').click();
   await at('audit').waitFor();
   await look('audit');

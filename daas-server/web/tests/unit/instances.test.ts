@@ -11,7 +11,7 @@ const STATES: readonly InstanceState[] = [
 
 function instance(more: Partial<Instance> = {}): Instance {
   const app = { id: 'a', slug: 'a', name: 'A', icon: 'app', kind: 'desktop' } as const;
-  return { id: 'i', app, state: 'running', step: null, failure: null, createdAt: 1, changedAt: 1, tunnels: 0, ends: null, canExtend: false, ...more };
+  return { id: 'i', app, state: 'running', step: null, failure: null, createdAt: 1, changedAt: 1, tunnels: 0, ends: null, canExtend: false, stale: false, host: '', ...more };
 }
 
 describe('states', () => {

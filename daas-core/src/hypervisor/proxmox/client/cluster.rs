@@ -80,6 +80,9 @@ pub struct Resource {
     /// Name of a storage.
     #[serde(deserialize_with = "de_some_text")]
     pub storage: Option<String>,
+    /// Whether a storage is there from all nodes that list it.
+    #[serde(deserialize_with = "de_truth")]
+    pub shared: bool,
     /// `running`, `stopped`, `online`, …
     #[serde(deserialize_with = "de_text")]
     pub status: String,
@@ -98,6 +101,9 @@ pub struct Resource {
     /// Used part of its processors.
     #[serde(deserialize_with = "de_number")]
     pub cpu: f64,
+    /// Processors that it has.
+    #[serde(deserialize_with = "de_count")]
+    pub maxcpu: u64,
     /// Memory that is used, in bytes.
     #[serde(deserialize_with = "de_count")]
     pub mem: u64,

@@ -11,6 +11,7 @@ export const PERMISSIONS = [
   'instances_read_all',
   'instances_end_all',
   'hosts_read',
+  'hosts_manage',
   'sessions_read_all',
   'users_manage',
   'groups_manage',

@@ -22,6 +22,7 @@ import {
 } from './access';
 import { BASE, type Client } from './client';
 import { page, type Page } from './decode';
+import { readHost, type Host } from './hosts';
 import { readQuota, type Quota } from './quota';
 
 /** Whom or what limits and rules belong to. */
@@ -150,6 +151,15 @@ export class AdminApi {
 
   endSession(id: string): Promise<void> {
     return this.#client.tell({ method: 'DELETE', path: `/sessions/${encodeURIComponent(id)}` });
+  }
+
+  hosts(cursor: string | null): Promise<Page<Host>> {
+    return this.#client.ask(page(readHost), { method: 'GET', path: withQuery('/hosts', { cursor }) });
+  }
+
+  drainHost(name: string, drained: boolean): Promise<Host> {
+    const path = `/hosts/${encodeURIComponent(name)}`;
+    return this.#client.ask(readHost, { method: 'PATCH', path, body: { drained } });
   }
 
   audit(filter: AuditFilter, cursor: string | null): Promise<Page<AuditEntry>> {

@@ -12,6 +12,7 @@ export const SCOPES = [
   'users_write',
   'audit_read',
   'hosts_read',
+  'hosts_write',
 ] as const;
 
 /** What a token may be used for. */

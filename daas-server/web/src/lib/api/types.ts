@@ -109,6 +109,10 @@ export interface Instance {
   readonly ends: End | null;
   /** Whether that can be put off. */
   readonly canExtend: boolean;
+  /** Whether its host does not answer, so that all this may be otherwise by now. */
+  readonly stale: boolean;
+  /** Where it is; only those are told who may see hosts. */
+  readonly host: string;
 }
 
 /** Leave to open one tunnel. */
@@ -185,6 +189,8 @@ export function readInstance(value: unknown, path = 'instance'): Instance {
     tunnels: from['tunnels'] === undefined ? 0 : count(from, 'tunnels', path),
     ends: readEnd(from['ends'], `${path}.ends`),
     canExtend: flag(from, 'can_extend'),
+    stale: flag(from, 'stale'),
+    host: optionalText(from, 'host'),
   };
 }
 

@@ -209,6 +209,8 @@ export const en = {
     openApp: (name: string) => `Open ${name}`,
     picture: (name: string) => `Last picture of ${name}`,
     watched: 'open in a window',
+    on: (host: string) => `on ${host}`,
+    hostSilent: 'Its host does not answer at present. What is shown here may have changed.',
     state: STATES,
     action: ACTIONS,
     actionOn: (action: Action, name: string) => `${ACTIONS[action]} ${name}`,

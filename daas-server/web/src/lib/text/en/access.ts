@@ -20,6 +20,7 @@ const PERMISSIONS: Record<Permission, string> = {
   instances_read_all: 'See everybody’s desktops',
   instances_end_all: 'End everybody’s sessions and desktops',
   hosts_read: 'See the hosts',
+  hosts_manage: 'Empty hosts and take them back',
   sessions_read_all: 'See who uses which desktop',
   users_manage: 'Manage users',
   groups_manage: 'Manage groups',

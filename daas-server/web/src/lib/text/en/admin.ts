@@ -1,7 +1,9 @@
 /** Words of the administration, in English. */
 
 import type { Outcome } from '../../api/access';
+import type { HostState } from '../../api/hosts';
 import type { Change } from '../../diff';
+import { inUnits } from '../../quota';
 import type { AdminPart } from '../../route';
 
 const PARTS: Record<AdminPart, string> = {
@@ -9,12 +11,28 @@ const PARTS: Record<AdminPart, string> = {
   groups: 'Groups',
   apps: 'Applications',
   sessions: 'Live sessions',
+  hosts: 'Hosts',
   audit: 'Audit log',
 };
 
 const OUTCOMES: Record<Outcome, string> = { done: 'Done', refused: 'Refused', failed: 'Failed' };
 
 const CHANGES: Record<Change, string> = { added: 'new', removed: 'removed', changed: 'changed', same: 'as before' };
+
+const HOST_STATES: Record<HostState, string> = {
+  fine: 'Fine',
+  stale: 'Silent',
+  unreachable: 'Not reachable',
+  unknown: 'Not set up',
+};
+
+function ofAll(used: string, all: string | null): string {
+  return all === null ? used : `${used} of ${all}`;
+}
+
+function gib(mib: number): string {
+  return inUnits('memory_mib', mib, 1);
+}
 
 function desktops(n: number): string {
   return n === 1 ? '1 desktop' : `${n} desktops`;
@@ -157,6 +175,33 @@ export const admin = {
     endOne: (name: string, app: string) => `End the session of ${name} on ${app}`,
     endText: 'The connection is closed. The desktop itself goes on running.',
     ended: 'The session is ended.',
+  },
+
+  hosts: {
+    title: 'Hosts',
+    lead: 'Where desktops run, as each host was last seen.',
+    states: HOST_STATES,
+    drained: 'Being emptied',
+    running: (n: number) => `${desktops(n)} running`,
+    neverSeen: 'It has not answered yet.',
+    lastSeen: (age: string) => `It answered last ${age}.`,
+    cpu: 'CPUs promised',
+    cpuOf: (used: number, all: number | null) =>
+      ofAll(inUnits('cpu_millis', used, 1), all === null ? null : inUnits('cpu_millis', all, 1)),
+    memory: 'Memory promised',
+    memoryOf: (used: number, all: number | null) => `${ofAll(gib(used), all === null ? null : gib(all))} GiB`,
+    nodes: 'Nodes',
+    nodeUses: (n: number, used: number, all: number) => `${desktops(n)}, ${gib(used)} of ${gib(all)} GiB`,
+    nodeOff: 'off',
+    orphans: (n: number) =>
+      n === 1 ? 'One desktop on it is known to nobody here.' : `${n} desktops on it are known to nobody here.`,
+    drain: 'Drain',
+    drainOne: (name: string) => `Drain ${name}`,
+    drainText: 'Nothing new is launched or started there. What runs goes on until it is stopped or deleted.',
+    drainedNow: (name: string) => `${name} is being emptied.`,
+    takeBack: 'Take back',
+    takeBackOne: (name: string) => `Take back ${name}`,
+    backNow: (name: string) => `${name} takes desktops again.`,
   },
 
   audit: {

@@ -19,6 +19,7 @@ const SCOPES: Record<Scope, string> = {
   users_write: 'Change users and groups',
   audit_read: 'Read the audit log',
   hosts_read: 'See the hosts',
+  hosts_write: 'Empty hosts and take them back',
 };
 
 export const secondStep = {
