@@ -16,6 +16,8 @@ mod machine;
 mod placing;
 #[path = "fleet/silence.rs"]
 mod silence;
+#[path = "fleet/snapshots.rs"]
+mod snapshots;
 #[path = "support/store.rs"]
 mod support;
 

@@ -17,6 +17,8 @@ mod faults;
 mod lab;
 #[path = "proxmox/rules.rs"]
 mod rules;
+#[path = "proxmox/snapshots.rs"]
+mod snapshots;
 
 /// The suite of all backends with machines.
 mod machines {

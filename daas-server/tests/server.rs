@@ -17,6 +17,8 @@ mod support;
 mod check;
 #[path = "server/connections.rs"]
 mod connections;
+#[path = "server/details.rs"]
+mod details;
 #[path = "server/doors.rs"]
 mod doors;
 #[path = "server/endings.rs"]

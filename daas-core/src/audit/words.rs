@@ -102,6 +102,12 @@ words! {
         InstanceResume = "instance.resume",
         /// An instance was removed.
         InstanceDelete = "instance.delete",
+        /// The state of an instance was kept.
+        InstanceSnapshot = "instance.snapshot",
+        /// An instance was put back to a state that was kept.
+        InstanceRollback = "instance.rollback",
+        /// A state that was kept was removed.
+        InstanceSnapshotRemove = "instance.snapshot_remove",
         /// What would end an instance by itself was put off.
         InstanceExtend = "instance.extend",
         /// A tunnel to an instance was opened.

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::error::{Error, Result};
-use crate::hypervisor::Hypervisor;
+use crate::hypervisor::{Abilities, Hypervisor};
 use crate::model::{App, HostName, Instance, Label, Quota};
 
 pub use host::{HostState, HostView};
@@ -158,6 +158,13 @@ impl Fleet {
     pub fn state_of(&self, instance: &Instance) -> Option<HostState> {
         let host = self.host_of(instance.host.as_ref())?;
         Some(host.state())
+    }
+
+    /// What the host of an instance is able to do; nothing where it is not configured any more.
+    #[must_use]
+    pub fn abilities_of(&self, instance: &Instance) -> Abilities {
+        let host = self.host_of(instance.host.as_ref());
+        host.map(|host| host.hypervisor.can()).unwrap_or_default()
     }
 
     /// What was last seen of all hosts.

@@ -12,8 +12,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use crate::error::Result;
-use crate::model::{Endpoint, InstanceId, Resources};
+use crate::error::{Error, Result};
+use crate::model::{Endpoint, InstanceId, Resources, Snapshot, SnapshotName};
 use crate::secret::Secret;
 
 /// What to create.
@@ -189,6 +189,35 @@ pub trait Hypervisor: Send + Sync + 'static {
     /// Changes the size of its screen, for gateways that cannot.
     async fn resize(&self, id: InstanceId, width: u32, height: u32) -> Result<()>;
 
+    /// The snapshots of an instance that are complete, the oldest first.
+    ///
+    /// Backends that [`can`](Self::can) keep none answer `Unsupported`, here and below.
+    async fn snapshots(&self, _id: InstanceId) -> Result<Vec<Snapshot>> {
+        Err(without_snapshots("listing snapshots"))
+    }
+    /// Keeps the state of the disks of an instance that runs or is stopped; its memory is not
+    /// kept. One of that name that is there already is fine, and is not changed.
+    async fn snapshot(&self, _id: InstanceId, _name: &SnapshotName) -> Result<()> {
+        Err(without_snapshots("taking snapshots"))
+    }
+    /// Goes back to a snapshot, and leaves the instance stopped. `Conflict` where it is not
+    /// stopped before; then nothing was done.
+    async fn rollback(&self, _id: InstanceId, _name: &SnapshotName) -> Result<()> {
+        Err(without_snapshots("going back to snapshots"))
+    }
+    /// Removes a snapshot. One that is gone is fine.
+    async fn remove_snapshot(&self, _id: InstanceId, _name: &SnapshotName) -> Result<()> {
+        Err(without_snapshots("removing snapshots"))
+    }
+
     /// Sends events until the receiver is dropped; reconnects by itself.
     async fn watch(&self, events: mpsc::Sender<HypervisorEvent>);
+}
+
+/// What a backend answers that keeps no snapshots.
+const fn without_snapshots(operation: &'static str) -> Error {
+    Error::Unsupported {
+        backend: "the host of the desktop",
+        operation,
+    }
 }

@@ -10,6 +10,7 @@ mod carry_out;
 mod lock;
 mod pools;
 mod reconcile;
+mod snapshots;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,6 +28,8 @@ use crate::storage::{Begun, Instances};
 
 use lock::Locks;
 use pools::Pauses;
+
+pub use snapshots::SNAPSHOTS_MAX;
 
 /// What becomes of desktops that no row knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

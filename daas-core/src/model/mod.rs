@@ -8,6 +8,7 @@ mod permission;
 mod policy;
 mod pool;
 mod quota;
+mod snapshot;
 mod time;
 mod user;
 
@@ -19,6 +20,7 @@ pub use permission::{Effect, Permission, Rights, Rule, Scope};
 pub use policy::{Due, Ending, Policies, Policy, PolicyError, Why};
 pub use pool::{Days, MinuteOfWeek, ParseWindowError, Pool, TimeOfDay, Window};
 pub use quota::{Allowance, Exceeded, Quota, Usage};
+pub use snapshot::{Snapshot, SnapshotName, SnapshotNameError};
 pub use time::ParseTimeError;
 pub use user::{
     ApiToken, External, Group, NAME_MAX, NameError, Role, Session, Source, User, check_name,

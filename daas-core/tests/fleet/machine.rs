@@ -1,6 +1,6 @@
 //! A host in memory that can be away, or silent for ever.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -11,7 +11,7 @@ use daas_core::hypervisor::{
     Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, PowerState, Spec,
     Usage,
 };
-use daas_core::model::{Endpoint, InstanceId};
+use daas_core::model::{Endpoint, InstanceId, Snapshot, SnapshotName, Timestamp};
 use daas_core::{Error, Result};
 use tokio::sync::mpsc;
 
@@ -25,6 +25,13 @@ pub struct Machine {
     pub memory_mib: AtomicU64,
     /// Calls that were begun.
     pub calls: AtomicU64,
+    pub kept: Mutex<BTreeSet<(InstanceId, SnapshotName)>>,
+    /// Whoever holds it keeps snapshots from being made, removed and gone back to.
+    pub gate: tokio::sync::Mutex<()>,
+    /// How often such a thing was asked for.
+    pub asked: AtomicU64,
+    /// Times that something went back.
+    pub went_back: AtomicU64,
 }
 
 impl Default for Machine {
@@ -36,6 +43,10 @@ impl Default for Machine {
             lacks_images: AtomicBool::new(false),
             memory_mib: AtomicU64::new(64 << 10),
             calls: AtomicU64::new(0),
+            kept: Mutex::default(),
+            gate: tokio::sync::Mutex::default(),
+            asked: AtomicU64::new(0),
+            went_back: AtomicU64::new(0),
         }
     }
 }
@@ -106,6 +117,7 @@ impl Hypervisor for Machine {
     fn can(&self) -> Abilities {
         Abilities {
             suspend: true,
+            snapshot: true,
             ..Abilities::default()
         }
     }
@@ -171,6 +183,46 @@ impl Hypervisor for Machine {
     }
 
     async fn resize(&self, _: InstanceId, _: u32, _: u32) -> Result<()> {
+        Ok(())
+    }
+
+    async fn snapshots(&self, id: InstanceId) -> Result<Vec<Snapshot>> {
+        self.up().await?;
+        self.power(id).ok_or(GONE)?;
+        let kept = self.kept.lock().unwrap();
+        let own = kept.iter().filter(|(of, _)| *of == id);
+        let own = own.map(|(_, name)| Snapshot {
+            name: name.clone(),
+            made_at: Timestamp(1),
+        });
+        Ok(own.collect())
+    }
+
+    async fn snapshot(&self, id: InstanceId, name: &SnapshotName) -> Result<()> {
+        self.asked.fetch_add(1, SeqCst);
+        let _gate = self.gate.lock().await;
+        self.up().await?;
+        self.kept.lock().unwrap().insert((id, name.clone()));
+        Ok(())
+    }
+
+    async fn rollback(&self, id: InstanceId, name: &SnapshotName) -> Result<()> {
+        self.asked.fetch_add(1, SeqCst);
+        let _gate = self.gate.lock().await;
+        self.up().await?;
+        assert_eq!(self.power(id), Some(PowerState::Stopped));
+        let is_there = self.kept.lock().unwrap().contains(&(id, name.clone()));
+        self.went_back.fetch_add(u64::from(is_there), SeqCst);
+        is_there
+            .then_some(())
+            .ok_or(Error::NotFound { what: "snapshot" })
+    }
+
+    async fn remove_snapshot(&self, id: InstanceId, name: &SnapshotName) -> Result<()> {
+        self.asked.fetch_add(1, SeqCst);
+        let _gate = self.gate.lock().await;
+        self.up().await?;
+        self.kept.lock().unwrap().remove(&(id, name.clone()));
         Ok(())
     }
 

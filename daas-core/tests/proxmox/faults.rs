@@ -7,7 +7,7 @@ use daas_core::Error;
 use daas_core::hypervisor::proxmox::client::Credentials;
 use daas_core::hypervisor::proxmox::{Config, Proxmox};
 use daas_core::hypervisor::{Hypervisor, HypervisorEvent, PowerState};
-use daas_core::model::InstanceId;
+use daas_core::model::{InstanceId, SnapshotName};
 use daas_core::{Secret, chain as error_chain};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -21,7 +21,7 @@ const SOON: Duration = Duration::from_secs(5);
 const NONE: [u32; 0] = [];
 
 /// So short that a thousand lives take no minute.
-const fn quick() -> Timing {
+pub(crate) const fn quick() -> Timing {
     Timing {
         task: Duration::from_millis(4),
         boot: Duration::from_millis(5),
@@ -32,7 +32,7 @@ const fn quick() -> Timing {
     }
 }
 
-fn hasty(config: &mut Config) {
+pub(crate) fn hasty(config: &mut Config) {
     config.cluster.poll_first = Duration::from_millis(3);
     config.cluster.poll_last = Duration::from_millis(12);
     config.cluster.call_timeout = Duration::from_millis(1000);
@@ -442,6 +442,17 @@ async fn life(seed: u64) {
         1,
         "seed {seed}"
     );
+    let name: SnapshotName = "before".parse().unwrap();
+    insist(seed, async || proxmox.snapshot(id, &name).await).await;
+    let kept = insist(seed, async || proxmox.snapshots(id).await).await;
+    assert_eq!(kept.len(), 1, "seed {seed}");
+    insist(seed, async || proxmox.rollback(id, &name).await).await;
+    assert_eq!(power(), PowerIs::Stopped, "seed {seed}");
+    if seed.is_multiple_of(2) {
+        insist(seed, async || proxmox.remove_snapshot(id, &name).await).await;
+        let kept = insist(seed, async || proxmox.snapshots(id).await).await;
+        assert_eq!(kept, [], "seed {seed}");
+    }
     insist(seed, async || proxmox.remove(id).await).await;
     assert_eq!(
         lab.simulator.world(|world| used(world)),

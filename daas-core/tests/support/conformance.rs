@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use daas_core::hypervisor::{Hypervisor, HypervisorEvent, Observed, PowerState, Spec};
-use daas_core::model::{Endpoint, InstanceId, Resources};
+use daas_core::model::{Endpoint, InstanceId, Resources, SnapshotName};
 use daas_core::{Error, Secret};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -56,7 +56,8 @@ macro_rules! conformance {
             full_life, every_operation_is_idempotent, unknown_instances_are_not_found,
             without_its_image_nothing_is_made, states_that_do_not_allow_it_conflict,
             commands_give_code_and_output, commands_end_in_time, screens_are_resized,
-            crashes_are_told, usage_and_log_are_there, many_at_once_make_one);
+            crashes_are_told, usage_and_log_are_there, many_at_once_make_one,
+            states_are_kept_and_gone_back_to, without_the_ability_snapshots_are_unsupported);
     };
     ($run:path: $($test:ident),*) => {$(
         #[test]
@@ -433,4 +434,68 @@ pub async fn many_at_once_make_one(fixture: &dyn Fixture) {
     let (a, b) = tokio::join!(hypervisor.remove(id), hypervisor.remove(id));
     [a, b].into_iter().for_each(|removed| removed.unwrap());
     assert!(is_missing(hypervisor.inspect(id).await));
+}
+
+fn snapshot_name(text: &str) -> SnapshotName {
+    text.parse().unwrap()
+}
+
+/// Names of the snapshots that are there, the oldest first.
+async fn kept(hypervisor: &dyn Hypervisor, id: InstanceId) -> Vec<String> {
+    let all = hypervisor.snapshots(id).await.unwrap();
+    assert!(all.iter().all(|one| one.made_at.0 > 0), "{all:?}");
+    all.into_iter().map(|one| one.name.into()).collect()
+}
+
+pub async fn states_are_kept_and_gone_back_to(fixture: &dyn Fixture) {
+    let (hypervisor, id) = (fixture.hypervisor(), InstanceId::random());
+    if !hypervisor.can().snapshot {
+        return;
+    }
+    let (first, second) = (snapshot_name("first"), snapshot_name("Second_2"));
+    assert!(is_missing(hypervisor.snapshots(id).await));
+    assert!(is_missing(hypervisor.snapshot(id, &first).await));
+    assert!(is_missing(hypervisor.rollback(id, &first).await));
+
+    hypervisor.create(&spec(fixture, id)).await.unwrap();
+    assert!(kept(hypervisor, id).await.is_empty());
+    assert!(is_missing(hypervisor.rollback(id, &first).await));
+    hypervisor.snapshot(id, &first).await.unwrap();
+    // One of that name is fine, and one of what runs.
+    hypervisor.snapshot(id, &first).await.unwrap();
+    hypervisor.start(id).await.unwrap();
+    until_up(fixture, id).await;
+    hypervisor.snapshot(id, &second).await.unwrap();
+    let mut all = kept(hypervisor, id).await;
+    all.sort();
+    assert_eq!(all, ["Second_2", "first"]);
+
+    let running = power(hypervisor, id).await;
+    assert!(is_conflict(hypervisor.rollback(id, &second).await));
+    assert_eq!(power(hypervisor, id).await, running);
+    hypervisor.stop(id, SOON).await.unwrap();
+    hypervisor.rollback(id, &second).await.unwrap();
+    hypervisor.rollback(id, &second).await.unwrap();
+    assert_eq!(power(hypervisor, id).await, PowerState::Stopped);
+    hypervisor.start(id).await.unwrap();
+    until_up(fixture, id).await;
+
+    hypervisor.remove_snapshot(id, &second).await.unwrap();
+    hypervisor.remove_snapshot(id, &second).await.unwrap();
+    assert_eq!(kept(hypervisor, id).await, ["first"]);
+    // What is left goes with the instance.
+    hypervisor.remove(id).await.unwrap();
+    assert!(is_missing(hypervisor.snapshots(id).await));
+}
+
+pub async fn without_the_ability_snapshots_are_unsupported(fixture: &dyn Fixture) {
+    let (hypervisor, id) = (fixture.hypervisor(), InstanceId::random());
+    if hypervisor.can().snapshot {
+        return;
+    }
+    let name = snapshot_name("first");
+    assert!(is_unsupported(hypervisor.snapshots(id).await));
+    assert!(is_unsupported(hypervisor.snapshot(id, &name).await));
+    assert!(is_unsupported(hypervisor.rollback(id, &name).await));
+    assert!(is_unsupported(hypervisor.remove_snapshot(id, &name).await));
 }

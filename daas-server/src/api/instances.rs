@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use daas_core::Error;
 use daas_core::access::{Caller, LoggedIn};
-use daas_core::audit::{AuditAction, Details, Target, TargetKind};
+use daas_core::audit::{AuditAction, Details, NewEntry, Target, TargetKind};
 use daas_core::model::{
     Action, App, AppId, Instance, InstanceId, InstanceState, Permission, Timestamp,
 };
@@ -22,7 +22,7 @@ const NO_INSTANCE: Error = Error::NotFound { what: "instance" };
 
 /// The instance that a request names, if whoever asks may see it: people see their own,
 /// operators see all. Others are told that there is none.
-async fn visible(call: &Call, caller: &Caller) -> Result<Instance, Problem> {
+pub(super) async fn visible(call: &Call, caller: &Caller) -> Result<Instance, Problem> {
     let id: InstanceId = call.id().parse().map_err(|_| NO_INSTANCE)?;
     let instance = call.services().store.instance(id).await?;
     let own = instance.is_of(caller.user.id);
@@ -139,9 +139,19 @@ async fn note(
     app: &App,
 ) -> Result<(), Problem> {
     tracing::info!(user = %caller.user.name, %action, instance = %instance.id, "asked");
-    let target = Target::new(TargetKind::Instance, instance.id, &app.name);
-    let entry = caller.by().did(action, target, Timestamp::now());
+    let entry = entry(caller, action, instance, app);
     Ok(services.store.note(entry).await?)
+}
+
+/// An entry of the audit log about what somebody did with an instance.
+pub(super) fn entry(
+    caller: &Caller,
+    action: AuditAction,
+    instance: &Instance,
+    app: &App,
+) -> NewEntry {
+    let target = Target::new(TargetKind::Instance, instance.id, &app.name);
+    caller.by().did(action, target, Timestamp::now())
 }
 
 pub(super) async fn show(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
@@ -153,18 +163,33 @@ pub(super) async fn show(call: Call, caller: Caller) -> Result<Response<Body>, P
 /// only be ended.
 fn check_act(caller: &Caller, instance: &Instance, action: Action) -> Result<(), Problem> {
     let ends = matches!(action, Action::Stop | Action::Delete);
-    let may_end = ends && caller.rights.may(Permission::InstancesEndAll);
-    if instance.is_of(caller.user.id) || may_end {
+    if ends && caller.rights.may(Permission::InstancesEndAll) {
+        return Ok(());
+    }
+    check_own(caller, instance)
+}
+
+/// Whether an instance is of whoever asks.
+pub(super) fn check_own(caller: &Caller, instance: &Instance) -> Result<(), Problem> {
+    if instance.is_of(caller.user.id) {
         return Ok(());
     }
     let detail = "Only its owner may do this.";
     Err(Problem::because(StatusCode::FORBIDDEN, detail).code("permission"))
 }
 
+/// What the host of an instance is not able to do.
+pub(super) fn unsupported(detail: &str) -> Problem {
+    Problem::because(StatusCode::CONFLICT, detail).code("unsupported")
+}
+
 async fn act(call: Call, caller: Caller, action: Action) -> Result<Response<Body>, Problem> {
     let services = call.services();
     let instance = visible(&call, &caller).await?;
     check_act(&caller, &instance, action)?;
+    if action == Action::Suspend && !services.fleet().abilities_of(&instance).suspend {
+        return Err(unsupported("The host of this desktop cannot suspend it."));
+    }
     let instance = services.lifecycle.act(instance.id, action).await?;
     if matches!(action, Action::Stop | Action::Delete | Action::Suspend) {
         services.tunnels.end_instance(instance.id);

@@ -2,6 +2,7 @@
 
 mod apps;
 mod audit;
+mod details;
 mod events;
 mod groups;
 mod health;
@@ -100,6 +101,16 @@ pub(crate) static ROUTES: &[Route] = table! {
         scope InstancesWrite;
     POST "/api/v1/instances/{id}/resume" => ApiUnsafe(call, who) instances::resume,
         scope InstancesWrite;
+    GET "/api/v1/instances/{id}/timeline" => Api(call, who) details::timeline,
+        scope InstancesRead;
+    GET "/api/v1/instances/{id}/snapshots" => Api(call, who) details::list,
+        scope InstancesRead;
+    POST "/api/v1/instances/{id}/snapshots" => ApiUnsafe(call, who) details::take,
+        scope InstancesWrite;
+    DELETE "/api/v1/instances/{id}/snapshots/{name}" => ApiUnsafe(call, who) details::remove,
+        scope InstancesWrite;
+    POST "/api/v1/instances/{id}/snapshots/{name}/rollback" =>
+        ApiUnsafe(call, who) details::go_back, scope InstancesWrite;
     POST "/api/v1/instances/{id}/extend" => ApiUnsafe(call, who) instances::extend,
         scope InstancesWrite;
     POST "/api/v1/instances/{id}/tunnel" => SessionUnsafe(call, who) instances::ticket;

@@ -7,8 +7,9 @@ use daas_core::fleet::{Fleet, HostState};
 use daas_core::lifecycle::Step;
 use daas_core::model::{
     App, AppId, AppKind, Due, Ending, FailureReason, HostName, Instance, InstanceId, InstanceState,
-    Quota, Resources, Why,
+    Quota, Resources, Snapshot, SnapshotName, Timestamp, Why,
 };
+use daas_core::storage::Transition;
 use serde::Serialize;
 
 use super::people::OneselfView;
@@ -88,12 +89,20 @@ pub(super) struct InstanceView<'a> {
     /// Whether it is nobody's, and waits for somebody.
     waits: bool,
     tunnels: usize,
+    abilities: AbilitiesView,
     ends: Option<EndView>,
     can_extend: bool,
     /// Whether its host does not answer, so that all this may be otherwise by now.
     stale: bool,
     #[serde(flatten)]
     place: Option<PlaceView<'a>>,
+}
+
+/// What can be done with an instance where it is.
+#[derive(Default, Serialize)]
+struct AbilitiesView {
+    suspend: bool,
+    snapshot: bool,
 }
 
 /// Where an instance is, for those who may see hosts.
@@ -159,6 +168,7 @@ impl<'a> InstanceView<'a> {
             changed_at: instance.changed_at.rfc3339(),
             waits: instance.owner.is_none(),
             tunnels,
+            abilities: AbilitiesView::default(),
             ends: next_end(services, instance, app, tunnels).map(Into::into),
             can_extend: runs && extension(services, app).is_some(),
             stale: false,
@@ -169,6 +179,11 @@ impl<'a> InstanceView<'a> {
     /// With what is known of its host, which is shown to those who may see it.
     pub(super) fn on(mut self, fleet: &Fleet, instance: &'a Instance, may_see: bool) -> Self {
         let state = fleet.state_of(instance);
+        let can = fleet.abilities_of(instance);
+        self.abilities = AbilitiesView {
+            suspend: can.suspend,
+            snapshot: can.snapshot,
+        };
         self.stale = state != Some(HostState::Fine);
         self.place = may_see.then(|| PlaceView {
             host: instance.host.as_ref(),
@@ -185,6 +200,50 @@ const fn step_name(step: Step) -> &'static str {
         Step::Desktop => "desktop",
         Step::Ready => "ready",
     }
+}
+
+/// A state that an instance was in.
+#[derive(Serialize)]
+pub(super) struct StepView<'a> {
+    at: String,
+    state: InstanceState,
+    /// How long it was; nothing where it still is.
+    duration_ms: Option<i64>,
+    failure: Option<&'a FailureReason>,
+}
+
+impl<'a> StepView<'a> {
+    pub(super) fn new(step: &'a Transition, until: Option<Timestamp>) -> Self {
+        Self {
+            at: step.at.rfc3339(),
+            state: step.state,
+            // Clocks may be put back.
+            duration_ms: until.map(|until| until.0.saturating_sub(step.at.0).max(0)),
+            failure: step.failure.as_ref(),
+        }
+    }
+}
+
+/// A state that is kept.
+#[derive(Serialize)]
+pub(super) struct SnapshotView<'a> {
+    name: &'a SnapshotName,
+    made_at: String,
+}
+
+impl<'a> SnapshotView<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot) -> Self {
+        Self {
+            name: &snapshot.name,
+            made_at: snapshot.made_at.rfc3339(),
+        }
+    }
+}
+
+/// A list that is never so long that it needs pages.
+#[derive(Serialize)]
+pub(super) struct ItemsView<T> {
+    pub(super) items: Vec<T>,
 }
 
 /// One page of a list.

@@ -34,6 +34,8 @@ pub(crate) struct Call {
     pub(super) request: Request<Incoming>,
     /// The part of the path that the route leaves open.
     pub(super) id: Option<String>,
+    /// A second such part, of what belongs to the first.
+    pub(super) name: Option<String>,
     pub(super) peer: IpAddr,
 }
 
@@ -65,6 +67,11 @@ impl Call {
     /// The part of the path that the route leaves open.
     pub(crate) fn id(&self) -> &str {
         self.id.as_deref().unwrap_or_default()
+    }
+
+    /// The second part of the path that the route leaves open.
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
     }
 
     /// A parameter of the query as text, if it is there.

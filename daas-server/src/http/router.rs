@@ -31,7 +31,7 @@ pub(crate) struct Route {
 pub struct RouteInfo {
     /// Its method.
     pub method: &'static str,
-    /// Its path, with `{id}` for what is open.
+    /// Its path, with `{id}` for what is open, and `{name}` for what is below that.
     pub path: &'static str,
     /// Name of its policy.
     pub policy: &'static str,
@@ -82,16 +82,17 @@ impl Router {
         let Ok(matched) = self.paths.at(path) else {
             return Found::NoPath;
         };
-        let id = matched.params.get("id").map(str::to_owned);
+        let open = |name| matched.params.get(name).map(str::to_owned);
         match matched.value.iter().find(|route| route.takes(method)) {
-            Some(route) => Found::Route(route, id),
+            Some(route) => Found::Route(route, open("id"), open("name")),
             None => Found::NoMethod(allow(matched.value)),
         }
     }
 }
 
 enum Found {
-    Route(&'static Route, Option<String>),
+    /// With the parts of the path that it leaves open.
+    Route(&'static Route, Option<String>, Option<String>),
     NoMethod(String),
     NoPath,
 }
@@ -142,11 +143,12 @@ async fn dispatch(
     peer: IpAddr,
 ) -> (&'static str, Result<Response<Body>, Problem>) {
     match services.router.find(request.uri().path(), request.method()) {
-        Found::Route(route, id) => {
+        Found::Route(route, id, name) => {
             let call = Call {
                 services: Arc::clone(services),
                 request,
                 id,
+                name,
                 peer,
             };
             (

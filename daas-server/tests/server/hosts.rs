@@ -82,7 +82,7 @@ async fn operators_see_how_busy_hosts_are() {
         "memory_used_mib": null, "running": 1,
         "capacity": {"cpu_millis": 4_000_000, "memory_mib": (1 << 20) - 512},
         "committed": {"instances": 1, "cpu_millis": 1000, "memory_mib": 512}, "orphans": 0,
-        "can": {"suspend": true, "snapshot": false, "exec": true, "resize": true}, "nodes": [],
+        "can": {"suspend": true, "snapshot": true, "exec": true, "resize": true}, "nodes": [],
     });
     assert_eq!(found[0], expected);
     assert_eq!(found[1]["committed"]["instances"], 0);

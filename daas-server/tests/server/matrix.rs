@@ -89,6 +89,8 @@ impl Line {
 const PROVIDER: &str = "corp";
 /// The name of the one host.
 const HOST: &str = "fake";
+/// A state of the instance that is kept, where a line is about one.
+const SNAPSHOT: &str = "before";
 /// Everybody is answered the same.
 const ALL: [u16; 5] = [200; 5];
 /// Whoever is logged in.
@@ -103,6 +105,8 @@ const ADMINS_NO_CONTENT: [u16; 5] = [401, 403, 403, 403, 204];
 const OWNER_NO_CONTENT: [u16; 5] = [401, 204, 404, 404, 404];
 /// The owner does it, others who see it may not.
 const OWNER_ACTS: [u16; 5] = [401, 202, 404, 403, 403];
+/// The same, and it is done when it is answered.
+const OWNER_DOES: [u16; 5] = [401, 204, 404, 403, 403];
 /// The owner does it, and whoever may end what others have.
 const OWNER_OR_OPERATOR_ACTS: [u16; 5] = [401, 202, 404, 202, 202];
 
@@ -200,6 +204,34 @@ fn table() -> Vec<Line> {
         line("POST", "/api/v1/instances/{instance}/resume", OWNER_ACTS)
             .scope(S::InstancesWrite)
             .after("suspend"),
+        line(
+            "GET",
+            "/api/v1/instances/{instance}/timeline",
+            [401, 200, 404, 200, 200],
+        )
+        .scope(S::InstancesRead),
+        line(
+            "GET",
+            "/api/v1/instances/{instance}/snapshots",
+            [401, 200, 404, 200, 200],
+        )
+        .scope(S::InstancesRead),
+        line("POST", "/api/v1/instances/{instance}/snapshots", OWNER_DOES)
+            .scope(S::InstancesWrite)
+            .body(|_| json!({"name": "another"})),
+        line(
+            "DELETE",
+            "/api/v1/instances/{instance}/snapshots/{snapshot}",
+            OWNER_DOES,
+        )
+        .scope(S::InstancesWrite),
+        line(
+            "POST",
+            "/api/v1/instances/{instance}/snapshots/{snapshot}/rollback",
+            OWNER_DOES,
+        )
+        .scope(S::InstancesWrite)
+        .after("stop"),
         line(
             "POST",
             "/api/v1/instances/{instance}/extend",
@@ -371,6 +403,11 @@ impl Maker {
         let launched = client.post("/api/v1/instances", &body).await.json();
         let id = launched["id"].as_str().unwrap().to_owned();
         self.reaches(client, &id, "running").await;
+        if line.path.contains("{snapshot}") {
+            let path = format!("/api/v1/instances/{id}/snapshots");
+            let taken = client.post(&path, &json!({"name": SNAPSHOT})).await;
+            assert_eq!(taken.status, 204, "{taken:?}");
+        }
         if let Some(action) = line.before {
             client
                 .act(&format!("/api/v1/instances/{id}/{action}"))
@@ -433,6 +470,7 @@ async fn ask(line: &Line, world: &World, client: &Client) -> (u16, String) {
         .replace("{user}", &world.user)
         .replace("{group}", &world.group)
         .replace("{app}", &world.app)
+        .replace("{snapshot}", SNAPSHOT)
         .replace("{tunnel}", "1");
     let body = line.body.map(|body| body(world).to_string());
     // The stream of events never ends.

@@ -26,6 +26,12 @@ import { EventEmitter } from 'node:events';
  * @property {number} tunnels
  * @property {{ at: string, action: string, reason: string, after_s: number } | null} ends
  * @property {boolean} can_extend
+ * @property {{ suspend: boolean, snapshot: boolean }} abilities
+ * @property {boolean} [stale]
+ * @property {string} [host]
+ *
+ * @typedef {{ at: string, state: string, failure: Instance['failure'] }} Step
+ * @typedef {{ name: string, made_at: string }} Snapshot
  */
 
 /** @type {Readonly<Record<string, readonly string[]>>} */
@@ -59,6 +65,12 @@ export class Instances extends EventEmitter {
     this.timers = new Map();
     /** @type {string | null} the step at which the next start fails */
     this.failAt = null;
+    /** What the host of new ones can do. */
+    this.abilities = { suspend: true, snapshot: true };
+    /** @type {Map<string, Step[]>} what each went through */
+    this.steps = new Map();
+    /** @type {Map<string, Snapshot[]>} */
+    this.snapshots = new Map();
   }
 
   /** @param {string} owner */
@@ -93,10 +105,13 @@ export class Instances extends EventEmitter {
       created_at: now,
       changed_at: now,
       tunnels: 0,
+      abilities: { ...this.abilities },
       ends: null,
       can_extend: false,
     };
     this.all.set(instance.id, { owner, instance });
+    this.steps.set(instance.id, [{ at: now, state: 'requested', failure: null }]);
+    this.snapshots.set(instance.id, []);
     this.emit('change', instance);
     this.later(instance, () => this.start(instance));
     return instance;
@@ -117,6 +132,18 @@ export class Instances extends EventEmitter {
     this.set(instance, intent);
     this.later(instance, () => this.set(instance, outcome));
     return true;
+  }
+
+  /**
+   * The states that one was in, with how long each was.
+   * @param {Instance} instance
+   */
+  timeline({ id }) {
+    const steps = this.steps.get(id) ?? [];
+    return steps.map((step, n) => {
+      const next = steps[n + 1];
+      return { ...step, duration_ms: next ? Date.parse(next.at) - Date.parse(step.at) : null };
+    });
   }
 
   /**
@@ -167,6 +194,9 @@ export class Instances extends EventEmitter {
   set(instance, state, step = null, failure = null) {
     // What was to come of a deleted one comes no more.
     if (state === 'deleted') clearTimeout(this.timers.get(instance.id));
+    if (state !== instance.state) {
+      this.steps.get(instance.id)?.push({ at: new Date().toISOString(), state, failure });
+    }
     instance.state = state;
     instance.step = step;
     instance.failure = failure;

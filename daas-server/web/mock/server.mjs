@@ -13,6 +13,7 @@ import { apps } from './apps.mjs';
 import { Desktop } from './desktop.mjs';
 import { cookieOf, json, problem, readJson } from './http.mjs';
 import { Instances } from './instances.mjs';
+import { onSnapshots } from './snapshots.mjs';
 
 const API = '/api/v1';
 const INSTANCES_MAX = 8;
@@ -211,6 +212,10 @@ export class Mock {
     if (!path.startsWith('/instances/') || !instance) return problem(response, 404, { detail: 'There is no such instance.' });
     if (route === 'GET /instances/:id') return json(response, 200, instance);
     if (route === 'POST /instances/:id/tunnel') return this.ticket(instance, user, response);
+    if (route === 'GET /instances/:id/timeline') {
+      return json(response, 200, { items: this.instances.timeline(instance) });
+    }
+    if (route.includes('/snapshots')) return onSnapshots(this.instances, instance, { route, body, response });
     if (route === 'POST /instances/:id/extend') return this.extend(instance, response);
     const wanted = route === 'DELETE /instances/:id' ? 'delete' : action;
     if (!this.instances.act(instance, wanted)) {

@@ -39,6 +39,7 @@ mod marks;
 mod observe;
 mod power;
 mod report;
+mod snapshots;
 mod templates;
 mod trouble;
 mod turns;
@@ -67,7 +68,7 @@ use super::{
     Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, Spec, Usage,
 };
 use crate::error::{Error, Result};
-use crate::model::InstanceId;
+use crate::model::{InstanceId, Snapshot, SnapshotName};
 
 /// A Proxmox VE cluster.
 #[derive(Debug)]
@@ -111,7 +112,7 @@ impl Proxmox {
         })
     }
 
-    /// The client, for what a hypervisor has no words for: snapshots, consoles, tasks.
+    /// The client, for what a hypervisor has no words for: consoles, tasks.
     #[must_use]
     pub const fn client(&self) -> &Client {
         &self.client
@@ -242,6 +243,32 @@ impl Hypervisor for Proxmox {
     /// Not supported.
     async fn resize(&self, id: InstanceId, _width: u32, _height: u32) -> Result<()> {
         self.unsupported(id, "resizing the screen").await
+    }
+
+    async fn snapshots(&self, id: InstanceId) -> Result<Vec<Snapshot>> {
+        self.asked("listing snapshots", self.snapshots_of(id)).await
+    }
+
+    async fn snapshot(&self, id: InstanceId, name: &SnapshotName) -> Result<()> {
+        let limit = self.config.create_timeout;
+        let call = self.snapshot_all(id, name);
+        self.timed(limit, "instance", "taking a snapshot", call)
+            .await
+    }
+
+    /// One with memory, which somebody made by hand, would make it run: not to that.
+    async fn rollback(&self, id: InstanceId, name: &SnapshotName) -> Result<()> {
+        let limit = self.config.create_timeout;
+        let call = self.rollback_all(id, name);
+        self.timed(limit, "instance", "going back to a snapshot", call)
+            .await
+    }
+
+    async fn remove_snapshot(&self, id: InstanceId, name: &SnapshotName) -> Result<()> {
+        let limit = self.config.create_timeout;
+        let call = self.remove_snapshot_all(id, name);
+        self.timed(limit, "instance", "removing a snapshot", call)
+            .await
     }
 
     /// Says `Reconnected` also when it is connected for the first time.

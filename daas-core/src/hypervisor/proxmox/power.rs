@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::model::InstanceId;
 
 /// How often a guest may refuse before it is believed.
-const REFUSALS: u32 = 5;
+pub(super) const REFUSALS: u32 = 5;
 
 /// What a guest does, as far as its power goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +174,7 @@ impl Proxmox {
     }
 
     /// Waits until nothing is being done to a guest, as far as that can be seen.
-    async fn until_quiet(&self, own: &Own) -> Result<(), Trouble> {
+    pub(super) async fn until_quiet(&self, own: &Own) -> Result<(), Trouble> {
         loop {
             self.pause().await;
             let (node, vmid) = (&own.guest.node, own.guest.vmid);

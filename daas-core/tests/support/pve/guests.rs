@@ -470,8 +470,12 @@ fn snapshots(guest: &Guest) -> Value {
         .snapshots
         .iter()
         .map(|one| {
-            json!({ "name": one.name, "description": one.description,
-                "snaptime": "1800000000", "vmstate": u8::from(one.with_memory) })
+            let mut entry = json!({ "name": one.name, "description": one.description,
+                "snaptime": "1800000000", "vmstate": u8::from(one.with_memory) });
+            if let Some(state) = one.unfinished {
+                entry["snapstate"] = json!(state);
+            }
+            entry
         })
         .collect();
     all.push(
@@ -493,12 +497,7 @@ fn snapshot(world: &mut World, call: &Call<'_>, vmid: u32) -> Answer {
         let text = format!("unable to use snapshot name '{name}' (reserved name)");
         return Err(Refusal::died(text));
     }
-    let mut effect = Effect::Snapshot(SnapshotOf {
-        with_memory: call.is_on("vmstate") && guest.power != PowerIs::Stopped,
-        description: call.get("description").unwrap_or_default().to_owned(),
-        config: guest.config.clone(),
-        name: name.clone(),
-    });
+    let mut effect = Effect::Snapshot(name.clone());
     if guest.is_template() {
         effect = Effect::Fails("you can't take a snapshot if it's a template".to_owned());
     } else if guest.snapshots.iter().any(|one| one.name == name) {
@@ -507,6 +506,13 @@ fn snapshot(world: &mut World, call: &Call<'_>, vmid: u32) -> Answer {
         effect = Effect::Fails(locked(guest, lock));
     } else {
         guest.lock = Some("snapshot".to_owned());
+        guest.snapshots.push(SnapshotOf {
+            with_memory: call.is_on("vmstate") && guest.power != PowerIs::Stopped,
+            description: call.get("description").unwrap_or_default().to_owned(),
+            config: guest.config.clone(),
+            name,
+            unfinished: Some("prepare"),
+        });
     }
     let task = match of(world, vmid).kind {
         GuestKind::Qemu => "qmsnapshot",
@@ -548,6 +554,8 @@ fn delete_snapshot(world: &mut World, call: &Call<'_>, vmid: u32, name: &str) ->
         return Err(Refusal::died(format!("snapshot '{name}' does not exist")));
     }
     guest.lock = Some("snapshot-delete".to_owned());
+    let named = guest.snapshots.iter_mut().filter(|one| one.name == name);
+    named.for_each(|one| one.unfinished = Some("delete"));
     let effect = Effect::DeleteSnapshot(name.to_owned());
     let task = match of(world, vmid).kind {
         GuestKind::Qemu => "qmdelsnapshot",

@@ -28,7 +28,7 @@ pub use faults::{Action, Rule};
 #[allow(unused_imports, reason = "not every test uses all of it")]
 pub use screen::Screen;
 #[allow(unused_imports, reason = "not every test uses all of it")]
-pub use world::{Guest, GuestKind, PowerIs, Timing, World};
+pub use world::{Guest, GuestKind, PowerIs, SnapshotOf, Timing, World};
 
 /// What calls may be made with.
 pub const TOKEN_ID: &str = "daas@pve!main";

@@ -60,13 +60,18 @@ impl World {
                 guest.power = PowerIs::Stopped;
                 guest.lock = Some("suspended".to_owned());
             }
-            Effect::Snapshot(snapshot) => {
-                guest.snapshots.push(snapshot.clone());
+            Effect::Snapshot(name) => {
+                let snapshot = guest.snapshots.iter_mut().find(|one| one.name == *name);
+                snapshot.ok_or("got wrong lock")?.unfinished = None;
                 guest.lock = None;
             }
             Effect::Rollback { name, start } => {
                 let snapshot = guest.snapshots.iter().find(|one| one.name == *name);
                 let snapshot = snapshot.ok_or(format!("snapshot '{name}' does not exist"))?;
+                if let Some(state) = snapshot.unfinished {
+                    let text = "unable to rollback to incomplete snapshot";
+                    return Err(format!("{text} (snapstate = {state})"));
+                }
                 guest.config = snapshot.config.clone();
                 guest.power = match *start || snapshot.with_memory {
                     true => PowerIs::Running,

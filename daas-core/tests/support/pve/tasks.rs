@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::faults::Action;
-use super::world::{PowerIs, SnapshotOf, World};
+use super::world::{PowerIs, World};
 
 /// What a task changes at its end.
 #[derive(Clone, Debug)]
@@ -21,7 +21,8 @@ pub enum Effect {
     Shutdown(bool),
     Reboot,
     SuspendToDisk,
-    Snapshot(SnapshotOf),
+    /// Its name: it is there from the beginning, but not complete.
+    Snapshot(String),
     Rollback {
         name: String,
         start: bool,
@@ -164,7 +165,12 @@ impl World {
         };
         match kind {
             "qmclone" | "vzclone" => drop(self.guests.remove(&vmid)),
-            _ => {
+            kind => {
+                if kind.ends_with("snapshot") && !kind.contains("del") {
+                    guest
+                        .snapshots
+                        .retain(|one| one.unfinished != Some("prepare"));
+                }
                 let own = ["snapshot", "rollback", "snapshot-delete", "suspending"];
                 guest.lock.take_if(|lock| own.contains(&lock.as_str()));
             }

@@ -89,6 +89,8 @@ pub struct SnapshotOf {
     pub description: String,
     pub with_memory: bool,
     pub config: BTreeMap<String, String>,
+    /// `prepare` or `delete` while it is not complete.
+    pub unfinished: Option<&'static str>,
 }
 
 /// What the nodes told each other last.

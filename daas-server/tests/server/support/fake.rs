@@ -1,6 +1,6 @@
 //! A hypervisor and a gateway in memory, which keep the contracts of their traits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::future::pending;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -12,7 +12,7 @@ use daas_core::hypervisor::{
     Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, PowerState, Spec,
     Usage,
 };
-use daas_core::model::{Endpoint, InstanceId};
+use daas_core::model::{Endpoint, InstanceId, Snapshot, SnapshotName, Timestamp};
 use daas_core::{Error, Result};
 use tokio::sync::mpsc;
 
@@ -21,6 +21,11 @@ use tokio::sync::mpsc;
 pub struct Fake {
     images: HashSet<String>,
     instances: Mutex<HashMap<InstanceId, (PowerState, u16)>>,
+    kept: Mutex<BTreeSet<(InstanceId, SnapshotName)>>,
+    /// Whoever holds it keeps snapshots from being made.
+    pub gate: tokio::sync::Mutex<()>,
+    /// Whether it keeps no snapshots, and freezes nothing.
+    pub plain: AtomicBool,
     watchers: Mutex<Vec<mpsc::Sender<HypervisorEvent>>>,
     /// Whether nothing answers.
     pub down: AtomicBool,
@@ -79,6 +84,18 @@ impl Fake {
         Ok(())
     }
 
+    /// What an instance does whose snapshots are asked for.
+    async fn keeps(&self, id: InstanceId) -> Result<PowerState> {
+        self.reach().await?;
+        if self.plain.load(SeqCst) {
+            return Err(Error::Unsupported {
+                backend: "the fake",
+                operation: "snapshots",
+            });
+        }
+        Ok(self.instances.lock().unwrap().get(&id).ok_or(NOT_FOUND)?.0)
+    }
+
     fn observe(&self, id: InstanceId, (power, port): (PowerState, u16)) -> Observed {
         let power = match power {
             PowerState::Running if self.slow.load(SeqCst) => PowerState::Starting,
@@ -134,8 +151,8 @@ impl Hypervisor for Fake {
 
     fn can(&self) -> Abilities {
         Abilities {
-            suspend: true,
-            snapshot: false,
+            suspend: !self.plain.load(SeqCst),
+            snapshot: !self.plain.load(SeqCst),
             exec: true,
             resize: true,
         }
@@ -219,6 +236,40 @@ impl Hypervisor for Fake {
 
     async fn resize(&self, id: InstanceId, _: u32, _: u32) -> Result<()> {
         self.inspect(id).await.map(drop)
+    }
+
+    async fn snapshots(&self, id: InstanceId) -> Result<Vec<Snapshot>> {
+        self.keeps(id).await?;
+        let kept = self.kept.lock().unwrap();
+        let own = kept.iter().filter(|(of, _)| *of == id);
+        let own = own.map(|(_, name)| Snapshot {
+            name: name.clone(),
+            made_at: Timestamp(1_800_000_000_000),
+        });
+        Ok(own.collect())
+    }
+
+    async fn snapshot(&self, id: InstanceId, name: &SnapshotName) -> Result<()> {
+        let _gate = self.gate.lock().await;
+        self.keeps(id).await?;
+        self.kept.lock().unwrap().insert((id, name.clone()));
+        Ok(())
+    }
+
+    async fn rollback(&self, id: InstanceId, name: &SnapshotName) -> Result<()> {
+        if self.keeps(id).await? != PowerState::Stopped {
+            let reason = "it is not stopped".to_owned();
+            return Err(Error::Conflict { reason });
+        }
+        let is_there = self.kept.lock().unwrap().contains(&(id, name.clone()));
+        let missing = Error::NotFound { what: "snapshot" };
+        is_there.then_some(()).ok_or(missing)
+    }
+
+    async fn remove_snapshot(&self, id: InstanceId, name: &SnapshotName) -> Result<()> {
+        self.keeps(id).await?;
+        self.kept.lock().unwrap().remove(&(id, name.clone()));
+        Ok(())
     }
 
     async fn watch(&self, events: mpsc::Sender<HypervisorEvent>) {

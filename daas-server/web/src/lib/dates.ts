@@ -22,3 +22,8 @@ export function timeOfDay(at: number): string {
 export function dateTime(at: number): string {
   return new Date(at).toLocaleString(language, MOMENT);
 }
+
+/** The same, to the second. */
+export function moment(at: number): string {
+  return new Date(at).toLocaleString(language, { ...MOMENT, second: '2-digit' });
+}

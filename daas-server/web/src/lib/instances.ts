@@ -42,6 +42,11 @@ export function transitionsOf(state: InstanceState): readonly Transition[] {
   }
 }
 
+/** Those of them that its host is able to do. */
+export function offered({ state, abilities }: Pick<Instance, 'state' | 'abilities'>): readonly Transition[] {
+  return transitionsOf(state).filter((transition) => transition !== 'suspend' || abilities.suspend);
+}
+
 /** Whether it is on its way to run, or runs. */
 export function isComing(state: InstanceState): boolean {
   return state === 'requested' || state === 'starting' || state === 'resuming' || state === 'running';

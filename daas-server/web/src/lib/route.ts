@@ -9,6 +9,8 @@ export type AdminPart = (typeof ADMIN_PARTS)[number];
 export type Route =
   | { readonly name: 'catalogue' }
   | { readonly name: 'instances' }
+  /** One of them. */
+  | { readonly name: 'details'; readonly id: string }
   /** An application is being launched; there is no instance yet. */
   | { readonly name: 'launch' }
   | { readonly name: 'session'; readonly id: string }
@@ -23,7 +25,10 @@ const CATALOGUE: Route = { name: 'catalogue' };
 export function parseRoute(hash: string): Route {
   const [first = '', second = '', third = ''] = hash.replace(/^#?\/?/, '').split('/');
   switch (first) {
-    case 'instances':
+    case 'instances': {
+      const id = decoded(second);
+      return id === '' ? { name: 'instances' } : { name: 'details', id };
+    }
     case 'launch':
     case 'profile':
       return { name: first };
@@ -65,6 +70,8 @@ export function hashOf(route: Route): string {
     case 'launch':
     case 'profile':
       return `#/${route.name}`;
+    case 'details':
+      return `#/instances/${encodeURIComponent(route.id)}`;
     case 'session':
       return `#/open/${encodeURIComponent(route.id)}`;
     case 'admin': {

@@ -3,6 +3,7 @@
 import type { Permission } from '../lib/api/access';
 import { AdminApi } from '../lib/api/admin';
 import { Client } from '../lib/api/client';
+import { DetailsApi } from '../lib/api/details';
 import { ApiError } from '../lib/api/error';
 import { LiveEvents } from '../lib/api/events';
 import { ProfileApi } from '../lib/api/profile';
@@ -19,6 +20,7 @@ class Model {
   readonly client = new Client();
   readonly profile = new ProfileApi(this.client);
   readonly admin = new AdminApi(this.client);
+  readonly details = new DetailsApi(this.client);
   phase = $state<Phase>('booting');
   /** Why the page could not begin. */
   broken = $state('');
@@ -43,6 +45,8 @@ class Model {
   /** Grows when a picture is kept: storage does not tell. */
   #pictures = $state(0);
   #changes = 0;
+  /** Ids of what was deleted: none comes back. */
+  readonly #gone = new Set<string>();
   #loading: Promise<void> | null = null;
   readonly #events = new LiveEvents({
     instance: (instance) => this.take(instance),
@@ -119,6 +123,9 @@ class Model {
 
   /** Takes what the server says of an instance, from wherever it came. */
   take(instance: Instance): void {
+    if (instance.state === 'deleted') this.#gone.add(instance.id);
+    // An answer may come after the event that there is none any more.
+    else if (this.#gone.has(instance.id)) return;
     this.#changes++;
     const before = this.find(instance.id);
     this.instances = merge(this.instances ?? [], instance);
@@ -251,6 +258,7 @@ class Model {
     this.apps = this.instances = null;
     this.quota = null;
     this.appsProblem = this.instancesProblem = null;
+    this.#gone.clear();
     this.launching = null;
     this.wanted = null;
     this.expired = expired;

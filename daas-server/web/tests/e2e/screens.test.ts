@@ -39,6 +39,7 @@ async function own(on: Visit, look: Look): Promise<void> {
   await logIn(on);
   await at('catalogue-quota').waitFor();
   await look('catalogue');
+  await details(on, look);
   await at('nav-profile').click();
   await at('quota-instances').waitFor();
   await look('profile');
@@ -53,6 +54,30 @@ async function own(on: Visit, look: Look): Promise<void> {
   await look('token', false);
   await at('token-cancel').click();
   await at('log-out').click();
+}
+
+/** Of a desktop with a past. */
+async function details(on: Visit, look: Look): Promise<void> {
+  const { at, mock } = on;
+  const [instance] = mock.instances.of('user-demo');
+  if (!instance) throw new Error('there is no instance');
+  Object.assign(instance, { host: 'lab-1', stale: true });
+  mock.instances.fail(instance);
+  mock.instances.set(instance, 'stopped');
+  mock.instances.snapshots.set(instance.id, [
+    { name: 'before-update', made_at: '2026-11-20T09:30:00.000Z' },
+    { name: 'x'.repeat(40), made_at: '2026-11-24T10:00:00.000Z' },
+  ]);
+  await at('nav-instances').click();
+  await at(`details-${instance.id}`).waitFor();
+  await look('instances');
+  await at(`details-${instance.id}`).click();
+  await at('snapshot-before-update').waitFor();
+  await at('step-failed').waitFor();
+  await look('details');
+  await at('go-back-before-update').click();
+  await look('details-go-back', false);
+  await at('confirm-no').click();
 }
 
 async function administration(on: Visit, look: Look): Promise<void> {

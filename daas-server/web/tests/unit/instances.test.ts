@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Instance, InstanceState } from '../../src/lib/api/types';
-import { canDelete, canOpen, merge, moodOf, transitionsOf, wakeOf } from '../../src/lib/instances';
+import { canDelete, canOpen, merge, moodOf, offered, transitionsOf, wakeOf } from '../../src/lib/instances';
 import { panelOf, type Situation } from '../../src/lib/panel';
 import { IDLE } from '../../src/lib/reconnect';
 import { shownSteps, type Progress } from '../../src/lib/steps';
@@ -11,7 +11,9 @@ const STATES: readonly InstanceState[] = [
 
 function instance(more: Partial<Instance> = {}): Instance {
   const app = { id: 'a', slug: 'a', name: 'A', icon: 'app', kind: 'desktop' } as const;
-  return { id: 'i', app, state: 'running', step: null, failure: null, createdAt: 1, changedAt: 1, tunnels: 0, ends: null, canExtend: false, stale: false, host: '', ...more };
+  const abilities = { suspend: true, snapshot: true };
+  const times = { createdAt: 1, changedAt: 1 };
+  return { id: 'i', app, state: 'running', step: null, failure: null, ...times, tunnels: 0, ends: null, canExtend: false, abilities, stale: false, host: '', ...more };
 }
 
 describe('states', () => {
@@ -19,6 +21,14 @@ describe('states', () => {
     for (const state of ['suspending', 'resuming', 'stopping', 'deleting', 'deleted', 'unknown'] as const) {
       expect(transitionsOf(state)).toEqual([]);
     }
+  });
+
+  it('offer only what the host can do', () => {
+    const abilities = { suspend: false, snapshot: false };
+    for (const state of STATES) expect(offered(instance({ state }))).toEqual(transitionsOf(state));
+    expect(offered(instance({ abilities }))).toEqual(['stop']);
+    // What sleeps all the same can be woken.
+    expect(offered(instance({ abilities, state: 'suspended' }))).toEqual(['resume', 'stop']);
   });
 
   it('can be woken only by what is allowed in them', () => {

@@ -10,6 +10,7 @@ describe('routes', () => {
     const routes: Route[] = [
       { name: 'catalogue' },
       { name: 'instances' },
+      { name: 'details', id: 'a/b c' },
       { name: 'launch' },
       { name: 'session', id: '5f0c' },
       { name: 'session', id: 'a/b?c#d ü%' },

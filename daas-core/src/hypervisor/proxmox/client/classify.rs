@@ -63,6 +63,8 @@ const SENTENCES: &[(&str, Class)] = &[
     ("container did not stop", Class::Conflict),
     ("already exists", Class::Conflict),
     ("snapshot name '*' already used", Class::Conflict),
+    ("unable to rollback to incomplete snapshot", Class::Conflict),
+    ("is not most recent snapshot", Class::Conflict),
     ("is already a pool member", Class::Conflict),
     ("belongs already to pool", Class::Conflict),
     ("checksum mismatch", Class::Conflict),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::cluster::must_be_list;
 use super::guests::parts;
-use super::lenient::{de_count, de_text, de_truth, list};
+use super::lenient::{de_count, de_some_text, de_text, de_truth, list};
 use super::{Client, Fault, Form, Guest, Kind, Upid, upid};
 
 /// A snapshot.
@@ -23,6 +23,10 @@ pub struct Snapshot {
     /// Whether memory is in it.
     #[serde(rename = "vmstate", deserialize_with = "de_truth")]
     pub with_memory: bool,
+    /// `prepare` or `delete` where it is not complete: it is being made or removed, or that
+    /// failed half-way.
+    #[serde(rename = "snapstate", deserialize_with = "de_some_text")]
+    pub unfinished: Option<String>,
 }
 
 /// Snapshots.

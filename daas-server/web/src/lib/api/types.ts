@@ -10,7 +10,7 @@ const STEPS = ['image', 'container', 'desktop', 'ready'] as const;
 const ACTIONS = ['start', 'stop', 'suspend', 'resume', 'delete'] as const;
 const ENDINGS = ['suspend', 'stop', 'delete'] as const;
 const END_REASONS = ['disconnect', 'idle', 'lifetime'] as const;
-const STATES = [
+export const STATES = [
   'requested',
   'starting',
   'running',
@@ -78,6 +78,12 @@ export interface Failure {
   readonly text: string;
 }
 
+/** What can be done with an instance where it is. */
+export interface Abilities {
+  readonly suspend: boolean;
+  readonly snapshot: boolean;
+}
+
 /** What can be done with an instance by itself. */
 export type Ending = (typeof ENDINGS)[number];
 /** Nobody looks at it, nobody uses it, or its time is over. */
@@ -106,6 +112,7 @@ export interface Instance {
   readonly changedAt: number;
   /** How many browsers look at it. */
   readonly tunnels: number;
+  readonly abilities: Abilities;
   readonly ends: End | null;
   /** Whether that can be put off. */
   readonly canExtend: boolean;
@@ -159,11 +166,17 @@ function readApp(value: unknown, path: string): App {
   };
 }
 
-function readFailure(value: unknown): Failure | null {
+export function readFailure(value: unknown): Failure | null {
   if (value === null || value === undefined) return null;
   const from = fields(value, 'failure');
   const action = ACTIONS.find((known) => known === from['action']) ?? null;
   return { action, text: optionalText(from, 'text') };
+}
+
+/** What is not told cannot be done. */
+function readAbilities(value: unknown, path: string): Abilities {
+  const from = fields(value ?? {}, path);
+  return { suspend: flag(from, 'suspend'), snapshot: flag(from, 'snapshot') };
 }
 
 /** One that this page is too old for is not told. */
@@ -187,6 +200,7 @@ export function readInstance(value: unknown, path = 'instance'): Instance {
     createdAt: time(from, 'created_at', path),
     changedAt: time(from, 'changed_at', path),
     tunnels: from['tunnels'] === undefined ? 0 : count(from, 'tunnels', path),
+    abilities: readAbilities(from['abilities'], `${path}.abilities`),
     ends: readEnd(from['ends'], `${path}.ends`),
     canExtend: flag(from, 'can_extend'),
     stale: flag(from, 'stale'),

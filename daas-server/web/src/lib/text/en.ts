@@ -10,6 +10,7 @@ import type { Grade } from '../guac/quality';
 import type { StepId } from '../steps';
 import { access, quota } from './en/access';
 import { admin, codes } from './en/admin';
+import { details } from './en/details';
 import { invitation, once, profile, secondStep, signOn } from './en/profile';
 
 const STATES: Record<InstanceState, string> = {
@@ -219,6 +220,8 @@ export const en = {
     createdAt: (date: string) => `Launched on ${date}`,
     failed: 'It failed without saying why.',
   },
+
+  details,
 
   /** What ends a desktop by itself. */
   ending: {
