@@ -12,6 +12,7 @@
     reason = "a failed test may panic"
 )]
 
+#[allow(unused_imports, unused_macros, reason = "it is made for more tests")]
 mod support;
 
 use std::env;

@@ -9,6 +9,7 @@
     reason = "a failed test may panic"
 )]
 
+#[allow(unused_imports, unused_macros, reason = "it is made for more tests")]
 mod support;
 
 #[path = "support/guacd.rs"]

@@ -24,6 +24,8 @@ mod check;
 mod hypervisor;
 #[path = "simulation/life.rs"]
 mod life;
+#[path = "simulation/policies.rs"]
+mod policies;
 #[path = "simulation/store.rs"]
 mod store;
 #[path = "support/store.rs"]

@@ -10,8 +10,7 @@ use daas_core::audit::AuditAction;
 use daas_core::fleet::{Fleet, FleetConfig, HostSetup};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{
-    Action, App, AppId, Ending, Instance, InstanceId, InstanceState, Policies, Policy, Quota,
-    Timestamp, UserId,
+    Action, App, AppId, Instance, InstanceId, InstanceState, Quota, Timestamp, UserId,
 };
 use daas_core::storage::{Instances as _, People as _, Sqlite, Used};
 use daas_core::{Error, Result, simulation};
@@ -21,6 +20,7 @@ use tokio::time::{interval, sleep};
 
 use crate::check;
 use crate::hypervisor::{Engine, RIGID};
+use crate::policies::{Keeping, POLICIES, apps};
 use crate::store::Store;
 use crate::support;
 use crate::world::{Desktop, Fate, HOSTS, Happening, Power, World};
@@ -29,8 +29,6 @@ use crate::world::{Desktop, Fate, HOSTS, Happening, Power, World};
 const RECONCILE: Duration = Duration::from_secs(15);
 /// Time in which all must be well again.
 const SETTLED: Duration = Duration::from_secs(30);
-/// How often it is looked what is due.
-const POLICIES: Duration = Duration::from_secs(7);
 /// For how long policies are kept in the last life.
 const KEPT: Duration = Duration::from_secs(120);
 /// How often pools are filled, and how many desktops wait in the one that there is.
@@ -62,7 +60,7 @@ impl Life {
     }
 
     /// Who looks at what.
-    fn used(&self) -> Vec<Used> {
+    pub fn used(&self) -> Vec<Used> {
         let seen_at = Timestamp::now();
         let viewers = self.viewers();
         let each = viewers.iter();
@@ -211,58 +209,6 @@ async fn start_server(life: &Arc<Life>) -> Server {
         owner,
         apps,
     }
-}
-
-/// Keeps policies as the server does.
-struct Keeping {
-    life: Arc<Life>,
-    store: Arc<Store>,
-    lifecycle: Lifecycle,
-}
-
-impl Keeping {
-    async fn run(&self) {
-        loop {
-            sleep(POLICIES).await;
-            let (now, used) = (Timestamp::now(), self.life.used());
-            if now >= self.life.world.inner().policies_until {
-                return;
-            }
-            if self.store.note_use(used).await.is_err() {
-                continue;
-            }
-            let Ok(begun) = self.lifecycle.begin_due(now).await else {
-                continue;
-            };
-            for begun in begun {
-                self.life.viewers().remove(&begun.instance.id);
-            }
-            self.life.world.inner().policies_kept = now;
-        }
-    }
-}
-
-/// Policies that are short, so that much ends by them.
-fn apps() -> [App; 3] {
-    let policy = |action, after_s| Some(Policy { action, after_s });
-    let with = |slug, policies| App {
-        policies,
-        ..support::app(slug)
-    };
-    let brief = Policies {
-        disconnect: policy(Ending::Suspend, 30),
-        idle: policy(Ending::Stop, 50),
-        lifetime: policy(Ending::Delete, 90),
-    };
-    let rigid = Policies {
-        idle: policy(Ending::Suspend, 25),
-        ..Policies::default()
-    };
-    [
-        with("desktop", Policies::default()),
-        with("brief", brief),
-        with(RIGID, rigid),
-    ]
 }
 
 async fn first_rows(store: &Sqlite) -> (UserId, Vec<App>) {

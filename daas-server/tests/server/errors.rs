@@ -227,10 +227,14 @@ async fn a_panic_is_an_answer() {
     let server = Server::start().await;
     let client = server.log_in("alice").await;
     server.fake.panics.store(true, SeqCst);
-    let body = json!({"app_id": server.apps[0]});
-    let detail = client.post(INSTANCES, &body).await.problem(500);
+    // The gateway is asked by the request itself.
+    let detail = client.get("/readyz").await.problem(500);
     assert!(!detail.contains("as the test wants it"));
+    // Hosts are asked by tasks of their own: one that panics is one that is not there.
+    let body = json!({"app_id": server.apps[0]});
+    client.post(INSTANCES, &body).await.problem(503);
     server.fake.panics.store(false, SeqCst);
+    assert_eq!(client.get("/readyz").await.status, 200);
     assert_eq!(client.post(INSTANCES, &body).await.status, 201);
 }
 

@@ -108,7 +108,7 @@ async fn errors_carry_them() {
     assert_eq!(ask(&other, "POST", instances, None).await, 403);
     let body = json!({"app_id": server.apps[0]}).to_string();
     server.fake.panics.store(true, SeqCst);
-    assert_eq!(ask(&client, "POST", instances, Some(&body)).await, 500);
+    assert_eq!(ask(&client, "GET", "/readyz", None).await, 500);
     server.fake.panics.store(false, SeqCst);
     server.fake.down.store(true, SeqCst);
     assert_eq!(ask(&client, "POST", instances, Some(&body)).await, 503);

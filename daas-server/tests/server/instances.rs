@@ -201,7 +201,8 @@ async fn without_a_hypervisor_the_rest_works() {
     let body = json!({"app_id": server.apps[0]});
     let answer = client.post(INSTANCES, &body).await;
     let detail = answer.problem(503);
-    assert!(detail.starts_with("Docker does not answer"), "{detail}");
+    let expected = "The host of the desktops does not answer";
+    assert!(detail.starts_with(expected), "{detail}");
     assert!(!answer.text().contains("secret-insides"));
     assert_eq!(answer.header("retry-after"), "5");
     assert_eq!(client.get("/api/v1/apps").await.status, 200);

@@ -87,6 +87,8 @@ impl Line {
 
 /// The id of a provider, which the configuration chooses.
 const PROVIDER: &str = "corp";
+/// The name of the one host.
+const HOST: &str = "fake";
 /// A state of the instance that is kept, where a line is about one.
 const SNAPSHOT: &str = "before";
 /// Everybody is answered the same.
@@ -495,7 +497,7 @@ async fn ask(line: &Line, world: &World, client: &Client) -> (u16, String) {
 fn the_table_has_every_route() {
     let names = |pattern: &str| -> String {
         let parts = pattern.split('/');
-        let is_open = |part: &str| part.starts_with('{') || part == PROVIDER;
+        let is_open = |part: &str| part.starts_with('{') || part == PROVIDER || part == HOST;
         let parts = parts.map(|part| if is_open(part) { "{}" } else { part });
         parts.collect::<Vec<_>>().join("/")
     };
