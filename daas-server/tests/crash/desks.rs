@@ -44,6 +44,11 @@ impl Desk {
     fn step(&mut self, api: &Api, app: &str, random: &mut Random) -> Option<()> {
         let ids: Vec<String> = self.may_be.keys().cloned().collect();
         match random.pick(&ids) {
+            // What was launched without an answer comes on top.
+            Some(id) if ids.len() > DESKTOPS => {
+                let delete = ("delete", "deleted");
+                self.act(api.act(id, delete.0), id, delete)
+            }
             Some(id) if ids.len() >= DESKTOPS || random.one_in(2) => {
                 let action = *random.pick(&ACTIONS)?;
                 self.act(api.act(id, action.0), id, action)
