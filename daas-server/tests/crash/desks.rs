@@ -97,7 +97,7 @@ impl Desk {
             let state = row.as_ref().map_or("deleted", |row| row.state.as_str());
             let known = ACTIONS.iter().map(|(_, outcome)| *outcome);
             let known = known.into_iter().find(|outcome| *outcome == state);
-            if !may_be.iter().any(|may| *may == state) {
+            if !may_be.contains(&state) {
                 wrong.push(format!("{id} may be {may_be:?} and is {row:?}"));
             }
             *may_be = known.into_iter().collect();

@@ -24,7 +24,8 @@ fn own_engine() -> Option<OwnEngine> {
         Err(reason) => {
             let thread = std::thread::current();
             let test = thread.name().unwrap_or_default();
-            writeln!(std::io::stderr(), "SKIPPED: {test}: {reason}").unwrap();
+            let mut stderr = std::io::stderr();
+            writeln!(stderr, "SKIPPED: {test}: {reason}").unwrap();
             None
         }
     }

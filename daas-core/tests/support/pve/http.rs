@@ -134,9 +134,9 @@ fn answer(
         Some(Action::RefuseAfter(status, reason)) => Err(refused(status, &reason)),
         _ => done,
     };
-    let written = write(&mut stream, shared, &done);
+    // Before whoever has the answer can ask again.
     leave(shared);
-    written
+    write(&mut stream, shared, &done)
 }
 
 fn refused(status: u16, reason: &str) -> Refusal {
