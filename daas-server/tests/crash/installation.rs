@@ -56,7 +56,9 @@ impl Installation {
         let app = format!(
             "[[catalogue.apps]]\nslug = \"greeter\"\nname = \"Greeter\"\ndescription = \"\"\n\
              icon = \"app\"\nkind = \"application\"\nimage = \"{IMAGE}\"\ncpu_millis = 500\n\
-             memory_mib = 64\n"
+             memory_mib = 64\n\n\
+             # A hundred are to fit on a small machine.\n\
+             [placement]\ncpu_overcommit = 100.0\n"
         );
         fs::write(installation.path("daas.toml"), app).unwrap();
         installation
