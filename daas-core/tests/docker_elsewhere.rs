@@ -51,7 +51,8 @@ fn place() -> Option<Place> {
         let thread = std::thread::current();
         let test = thread.name().unwrap_or_default().to_owned();
         let reason = "no engine elsewhere; scripts/test hosts has one";
-        writeln!(std::io::stderr(), "SKIPPED: {test}: {reason}").unwrap();
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "SKIPPED: {test}: {reason}").unwrap();
         return None;
     };
     Some(Place {
