@@ -177,7 +177,8 @@ fn is_ready() -> bool {
         std::env::var_os("DAAS_REQUIRE_MACHINE").is_none(),
         "{reason}"
     );
-    writeln!(std::io::stderr(), "SKIPPED: a real machine: {reason}").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "SKIPPED: a real machine: {reason}").unwrap();
     false
 }
 
