@@ -95,22 +95,27 @@ impl Desk {
         self.may_be.retain(|id, may_be| {
             let row = rows.remove(id);
             let state = row.as_ref().map_or("deleted", |row| row.state.as_str());
-            let known = ACTIONS.iter().map(|(_, outcome)| *outcome);
-            let known = known.into_iter().find(|outcome| *outcome == state);
             if !may_be.contains(&state) {
                 wrong.push(format!("{id} may be {may_be:?} and is {row:?}"));
             }
-            *may_be = known.into_iter().collect();
+            *may_be = outcome(state);
             state != "deleted"
         });
         wrong
     }
 
-    /// Takes over what was launched without an answer.
+    /// Takes over what was launched without an answer. It is as it is: what is asked of it next
+    /// counts.
     pub fn adopt(&mut self, row: &Row) {
-        self.may_be.insert(row.id.clone(), Vec::new());
-        // It is as it is: what is asked of it next counts.
-        let mut all = BTreeMap::from([(row.id.clone(), row.clone())]);
-        drop(self.look(&mut all));
+        self.may_be.insert(row.id.clone(), outcome(&row.state));
     }
+}
+
+/// What something may be that has a state now: that, if an action leads there.
+fn outcome(state: &str) -> Vec<&'static str> {
+    let outcomes = ACTIONS.iter().map(|(_, outcome)| *outcome);
+    outcomes
+        .filter(|outcome| *outcome == state)
+        .take(1)
+        .collect()
 }
