@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use daas_core::Error;
 use daas_core::hypervisor::docker::{Config, Docker, Home};
-use daas_core::hypervisor::{Hypervisor, HypervisorEvent, PowerState, Spec};
+use daas_core::hypervisor::{Hypervisor, HypervisorEvent, Observed, PowerState, Spec};
 use daas_core::model::InstanceId;
 use serde_json::Value;
 use support::conformance::{Fixture, conformance, launch, spec, wait_for};
@@ -535,8 +535,12 @@ fn nothing_of_others_is_touched() {
                 Err(Error::NotFound { .. })
             ));
             assert!(other.docker.create(&spec(&other, id)).await.is_err());
-            assert_eq!(other.docker.list().await.unwrap(), []);
+            // The network that it made before it found the name taken, and nothing of the other.
+            let left = other.docker.list().await.unwrap();
+            let own = |seen: &Observed| seen.power == PowerState::Absent && seen.id == id;
+            assert!(left.len() == 1 && own(&left[0]), "{left:?}");
             other.docker.remove(id).await.unwrap();
+            assert_eq!(other.docker.list().await.unwrap(), []);
             other.clean_up().await;
             docker(&["rm", "-v", &name]);
             let after: HashSet<_> = engine.all().into_iter().collect();
