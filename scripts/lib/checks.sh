@@ -35,7 +35,7 @@ test_workspace() {
     if docker_answers; then
         export DAAS_REQUIRE_DOCKER=1
     fi
-    cargo test --workspace --all-features | some_tests
+    cargo test --workspace --all-features --no-fail-fast | some_tests
 }
 
 test_features() {
