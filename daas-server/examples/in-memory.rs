@@ -24,7 +24,7 @@ use daas_core::access::{Access, AccessConfig, By, NewUser, Passwords};
 use daas_core::fleet::Fleet;
 use daas_core::gateway::{ConnectError, Connection, Display, Gateway, Target};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
-use daas_core::model::{Quota, Role, Timestamp};
+use daas_core::model::{App, Ending, Policies, Policy, Quota, Role, Timestamp};
 use daas_core::storage::{Sqlite, Store};
 use daas_server::tunnel::Registry;
 use daas_server::{Limits, OpenTunnels, Parts, Services, Settings, SignOn, serve, threads};
@@ -104,8 +104,20 @@ async fn fill(
     access: &Access,
     password: Secret<String>,
 ) -> Result<(), daas_core::Error> {
+    // So far away that it never comes, but can be put off.
+    let policies = Policies {
+        lifetime: Some(Policy {
+            action: Ending::Stop,
+            after_s: 24 * 60 * 60,
+        }),
+        ..Policies::default()
+    };
     for slug in APPS {
-        store.put_app(fixtures::app(slug)).await?;
+        let app = App {
+            policies,
+            ..fixtures::app(slug)
+        };
+        store.put_app(app).await?;
     }
     let admin = NewUser {
         name: "admin".to_owned(),
@@ -149,6 +161,7 @@ fn assemble(
             public_metrics: true,
             apps: APPS.map(str::to_owned).into(),
             session_idle: Duration::from_secs(1800),
+            extend: Duration::from_secs(3600),
             ..Settings::default()
         },
         store,

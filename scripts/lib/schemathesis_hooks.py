@@ -193,6 +193,17 @@ def instance(state="running"):
     return id
 
 
+def kept():
+    """An instance that is stopped, and of which a state is kept."""
+    id = instance("stopped")
+    people.admin().make(f"/instances/{id}/snapshots", {"name": "before"})
+    return id
+
+
+def host():
+    return people.admin().get("/hosts")["items"][0]["name"]
+
+
 def ticket():
     # Whoever launched it may be another one than before.
     path = f"/instances/{instance()}/tunnel"
@@ -268,8 +279,8 @@ def own_token():
     return people.passer_by().make("/tokens", body)["id"]
 
 
-def set_path(case, id):
-    case.path_parameters["id"] = id
+def set_path(case, value, name="id"):
+    case.path_parameters[name] = value
 
 
 def set_body(case, **values):
@@ -314,7 +325,10 @@ NEEDS = {
     "listSnapshots": lambda case: set_path(case, instance()),
     "takeSnapshot": lambda case: set_path(case, instance()),
     "removeSnapshot": lambda case: set_path(case, instance()),
-    "rollBack": lambda case: set_path(case, instance("stopped")),
+    "rollBack": lambda case: (set_path(case, kept()), set_path(case, "before", "name")),
+    "extendInstance": lambda case: set_path(case, instance()),
+    # Nothing could be launched any more on the one host if it were emptied.
+    "changeHost": lambda case: (set_path(case, host()), set_body(case, drained=False)),
     "openTunnel": lambda case: case.query.update(ticket=ticket()),
     "endLiveSession": lambda case: set_path(case, live_session()),
     "listInstances": lambda case: case.query.pop("cursor", None),
@@ -332,6 +346,7 @@ OF_DESKTOPS = {
     "takeSnapshot",
     "removeSnapshot",
     "rollBack",
+    "extendInstance",
     "openTunnel",
     "endLiveSession",
 }
