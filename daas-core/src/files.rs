@@ -1,36 +1,66 @@
 //! Files that settings name: bounded, and closed to others where they hold secrets. They
 //! block, so they are read behind the gate for blocking calls, or before anything else goes on.
 
-use std::fs::File;
+use std::fmt::Display;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::string::FromUtf8Error;
 
 use crate::secret::Secret;
 
 /// Most bytes of a file with certificates or keys.
-const PEM_MAX: u64 = 1024 * 1024;
+pub(crate) const PEM_MAX: u64 = 1024 * 1024;
 /// Most bytes of a file with a password or token.
-const SECRET_MAX: u64 = 4096;
+pub(crate) const SECRET_MAX: u64 = 4096;
 /// Rights of those who are neither the owner of a file nor in its group.
 const OTHERS: u32 = 0o007;
 
-fn read(path: &Path, most: u64, is_secret: bool) -> io::Result<Vec<u8>> {
-    let attempt = || {
-        let file = File::open(path)?;
-        if is_secret && file.metadata()?.mode() & OTHERS != 0 {
-            let text = "it is open to every user of this machine; chmod 600 closes it";
-            return Err(io::Error::other(text));
-        }
-        let mut content = Vec::new();
-        let length = file.take(most + 1).read_to_end(&mut content)?;
-        if u64::try_from(length).is_ok_and(|length| length <= most) {
-            Ok(content)
-        } else {
-            Err(io::Error::other(format!("it has more than {most} bytes")))
-        }
-    };
-    attempt().map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
+/// Whether a file may be read by settings: not one with a secret that every user of the machine
+/// could read or change.
+///
+/// # Errors
+/// Where it may not, with what to do.
+pub(crate) fn check_closed(about: &Metadata) -> io::Result<()> {
+    if about.mode() & OTHERS == 0 {
+        return Ok(());
+    }
+    let text = "it is open to every user of this machine; chmod 600 closes it";
+    Err(io::Error::other(text))
+}
+
+/// What is in a file of certain size, and closed to others if it is secret.
+///
+/// # Errors
+/// Why not, without the name of the file.
+pub(crate) fn read(path: &Path, most: u64, is_secret: bool) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    if is_secret {
+        check_closed(&file.metadata()?)?;
+    }
+    let mut content = Vec::new();
+    let length = file.take(most + 1).read_to_end(&mut content)?;
+    if u64::try_from(length).is_ok_and(|length| length <= most) {
+        Ok(content)
+    } else {
+        Err(io::Error::other(format!("it has more than {most} bytes")))
+    }
+}
+
+/// The password or token in the content of a file: all but the end of its line.
+///
+/// # Errors
+/// Where it is not UTF-8.
+pub(crate) fn line(content: Vec<u8>) -> Result<Secret<String>, FromUtf8Error> {
+    let text = String::from_utf8(content)?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    Ok(Secret::new(line.to_owned()))
+}
+
+fn named(path: &Path, what: impl Display) -> io::Error {
+    io::Error::other(format!("{}: {what}", path.display()))
 }
 
 /// A file with certificates.
@@ -38,7 +68,7 @@ fn read(path: &Path, most: u64, is_secret: bool) -> io::Result<Vec<u8>> {
 /// # Errors
 /// Where it cannot be read, or is too long; names the file.
 pub fn certificates(path: &Path) -> io::Result<Vec<u8>> {
-    read(path, PEM_MAX, false)
+    read(path, PEM_MAX, false).map_err(|error| named(path, error))
 }
 
 /// A file with a private key.
@@ -46,7 +76,7 @@ pub fn certificates(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`certificates`], and where every user of the machine can read it.
 pub fn private_key(path: &Path) -> io::Result<Vec<u8>> {
-    read(path, PEM_MAX, true)
+    read(path, PEM_MAX, true).map_err(|error| named(path, error))
 }
 
 /// The password or token in a file, without the end of its line.
@@ -54,12 +84,8 @@ pub fn private_key(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`private_key`], and where it is not text.
 pub fn secret(path: &Path) -> io::Result<Secret<String>> {
-    let content = read(path, SECRET_MAX, true)?;
-    let wrong = |_| io::Error::other(format!("{}: it is not UTF-8", path.display()));
-    let text = String::from_utf8(content).map_err(wrong)?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    Ok(Secret::new(line.to_owned()))
+    let content = read(path, SECRET_MAX, true).map_err(|error| named(path, error))?;
+    line(content).map_err(|_| named(path, "it is not UTF-8"))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod snapshots;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, broadcast};
 
 use crate::access::Token;
@@ -32,7 +33,8 @@ use pools::Pauses;
 pub use snapshots::SNAPSHOTS_MAX;
 
 /// What becomes of desktops that no row knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Orphans {
     /// They are removed.
     #[default]
@@ -176,15 +178,24 @@ impl Lifecycle {
         let bounds = shared.fleet.bounds_for(&app, shared.config.quota).await;
         let instance = Instance::requested(Some(owner), app.id, desktop_password()?, now);
         shared.store.add_instance(instance.clone(), bounds).await?;
+        self.start_added(instance).await
+    }
+
+    /// Starts what was just added. It is kept, so it is launched, be it a little later.
+    async fn start_added(&self, instance: Instance) -> Result<Instance> {
         match self.act(instance.id, Action::Start).await {
-            // It is kept, so it is launched, be it a little later.
             Err(Error::Unavailable { .. }) => {
-                self.publish(&instance, None);
-                self.carry_out_later(instance.clone());
+                self.set_out(&instance);
                 Ok(instance)
             }
             begun => begun,
         }
+    }
+
+    /// Tells of an intent that is written, and carries it out.
+    fn set_out(&self, instance: &Instance) {
+        self.publish(instance, None);
+        self.carry_out_later(instance.clone());
     }
 
     /// Begins to do something with an instance, and answers at once.
@@ -194,8 +205,7 @@ impl Lifecycle {
     /// [`Error::Exhausted`] where starting it would pass a limit.
     pub async fn act(&self, id: InstanceId, action: Action) -> Result<Instance> {
         let instance = self.begin(id, action).await?;
-        self.publish(&instance, None);
-        self.carry_out_later(instance.clone());
+        self.set_out(&instance);
         Ok(instance)
     }
 
@@ -215,8 +225,7 @@ impl Lifecycle {
         let (store, general) = (&self.shared.store, self.shared.config.quota);
         let stopped = store.stop_out_of_time(general, now).await?;
         for instance in &stopped {
-            self.publish(instance, None);
-            self.carry_out_later(instance.clone());
+            self.set_out(instance);
         }
         Ok(stopped)
     }
@@ -229,8 +238,7 @@ impl Lifecycle {
     pub async fn begin_due(&self, now: Timestamp) -> Result<Vec<Begun>> {
         let begun = self.shared.store.begin_due(now).await?;
         for Begun { instance, .. } in &begun {
-            self.publish(instance, None);
-            self.carry_out_later(instance.clone());
+            self.set_out(instance);
         }
         Ok(begun)
     }

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use super::{Lifecycle, Step, desktop_password};
 use crate::error::{Error, Result, chain};
 use crate::fleet::Bounds;
-use crate::model::{Action, AppId, Instance, InstanceState, Timestamp, UserId};
+use crate::model::{AppId, Instance, InstanceState, Timestamp, UserId};
 use crate::storage::Waiting;
 
 /// Desktops of an application that start at the same time: whoever launches one that is not
@@ -112,18 +112,20 @@ impl Lifecycle {
 
     async fn discard(&self, instance: &Instance, now: Timestamp) -> Result<()> {
         if let Some(instance) = self.shared.store.discard(instance.id, now).await? {
-            self.publish(&instance, None);
-            self.carry_out_later(instance);
+            self.set_out(&instance);
         }
         Ok(())
     }
 
     async fn add_all(&self, app: AppId, most: u32, plan: &Plan, now: Timestamp) -> Result<()> {
+        if plan.add == 0 {
+            return Ok(());
+        }
         let shared = &self.shared;
         let app = shared.store.app(app).await?;
+        let bounds = shared.fleet.bounds_for(&app, shared.config.quota).await;
         for _ in 0..plan.add {
-            let bounds = shared.fleet.bounds_for(&app, shared.config.quota).await;
-            match self.add_waiting(app.id, most, bounds, now).await {
+            match self.add_waiting(app.id, most, bounds.clone(), now).await {
                 // What has no room now may have some later.
                 Err(Error::Exhausted { reason }) => {
                     tracing::info!(app = app.slug, reason, "not all that is to be ready is");
@@ -147,12 +149,7 @@ impl Lifecycle {
         if !store.add_waiting(instance.clone(), most, bounds).await? {
             return Ok(());
         }
-        match self.act(instance.id, Action::Start).await {
-            // It is kept, so it is launched, be it a little later.
-            Err(Error::Unavailable { .. }) => self.carry_out_later(instance),
-            begun => drop(begun?),
-        }
-        Ok(())
+        self.start_added(instance).await.map(drop)
     }
 
     /// Whether a pool may be added to: not for a while after something in it failed, and for

@@ -1,10 +1,11 @@
 //! Where instances run.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use super::text::words;
 
 /// A text is neither the name of a host nor a label of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -17,39 +18,11 @@ pub struct HostNameError;
 #[serde(try_from = "String", into = "String")]
 pub struct HostName(String);
 
-impl HostName {
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl FromStr for HostName {
     type Err = HostNameError;
 
     fn from_str(text: &str) -> Result<Self, HostNameError> {
         narrow(text).map(Self)
-    }
-}
-
-impl TryFrom<String> for HostName {
-    type Error = HostNameError;
-
-    fn try_from(text: String) -> Result<Self, HostNameError> {
-        text.parse()
-    }
-}
-
-impl From<HostName> for String {
-    fn from(name: HostName) -> Self {
-        name.0
-    }
-}
-
-impl fmt::Display for HostName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
@@ -69,14 +42,6 @@ fn narrow(text: &str) -> Result<String, HostNameError> {
 #[serde(try_from = "String", into = "String")]
 pub struct Label(String);
 
-impl Label {
-    /// The word.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl FromStr for Label {
     type Err = HostNameError;
 
@@ -85,25 +50,7 @@ impl FromStr for Label {
     }
 }
 
-impl TryFrom<String> for Label {
-    type Error = HostNameError;
-
-    fn try_from(text: String) -> Result<Self, HostNameError> {
-        text.parse()
-    }
-}
-
-impl From<Label> for String {
-    fn from(label: Label) -> Self {
-        label.0
-    }
-}
-
-impl fmt::Display for Label {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+words!(HostName: HostNameError, Label: HostNameError);
 
 #[cfg(test)]
 mod tests {

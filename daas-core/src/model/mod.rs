@@ -9,6 +9,7 @@ mod policy;
 mod pool;
 mod quota;
 mod snapshot;
+mod text;
 mod time;
 mod user;
 

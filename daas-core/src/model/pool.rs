@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::text::as_text;
+
 /// Minutes of a day, and of a week.
 const DAY: u32 = 24 * 60;
 const WEEK: u32 = 7 * DAY;
@@ -188,25 +190,7 @@ impl fmt::Display for Days {
     }
 }
 
-macro_rules! as_text {
-    ($($name:ident),*) => {$(
-        impl TryFrom<String> for $name {
-            type Error = ParseWindowError;
-
-            fn try_from(text: String) -> Result<Self, ParseWindowError> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(value: $name) -> Self {
-                value.to_string()
-            }
-        }
-    )*};
-}
-
-as_text!(TimeOfDay, Days);
+as_text!(TimeOfDay: ParseWindowError, Days: ParseWindowError);
 
 #[cfg(test)]
 mod tests {

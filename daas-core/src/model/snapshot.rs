@@ -1,12 +1,12 @@
 //! What the state of an instance is kept under.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Timestamp;
+use super::text::words;
 
 /// Fewest and most characters of a name.
 const LENGTH: std::ops::RangeInclusive<usize> = 2..=40;
@@ -27,14 +27,6 @@ pub struct SnapshotNameError;
 #[serde(try_from = "String", into = "String")]
 pub struct SnapshotName(String);
 
-impl SnapshotName {
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl FromStr for SnapshotName {
     type Err = SnapshotNameError;
 
@@ -50,25 +42,7 @@ impl FromStr for SnapshotName {
     }
 }
 
-impl TryFrom<String> for SnapshotName {
-    type Error = SnapshotNameError;
-
-    fn try_from(text: String) -> Result<Self, SnapshotNameError> {
-        text.parse()
-    }
-}
-
-impl From<SnapshotName> for String {
-    fn from(name: SnapshotName) -> Self {
-        name.0
-    }
-}
-
-impl fmt::Display for SnapshotName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+words!(SnapshotName: SnapshotNameError);
 
 /// The state of an instance's disks at some time, to go back to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -227,19 +227,15 @@ pub(super) async fn resume(call: Call, caller: Caller) -> Result<Response<Body>,
 pub(super) async fn extend(call: Call, caller: Caller) -> Result<Response<Body>, Problem> {
     let services = call.services();
     let instance = visible(&call, &caller).await?;
-    if !instance.is_of(caller.user.id) {
-        let detail = "Only its owner may do this.";
-        return Err(Problem::because(StatusCode::FORBIDDEN, detail).code("permission"));
-    }
+    check_own(&caller, &instance)?;
     let app = services.store.app(instance.app).await?;
     let Some(longest) = extension(services, &app) else {
         let detail = "Nothing ends this desktop by itself, or it cannot be put off.";
         return Err(Problem::because(StatusCode::CONFLICT, detail));
     };
-    let now = Timestamp::now();
-    let until = now.plus_ms(i64::try_from(longest.as_millis()).unwrap_or(i64::MAX));
-    let target = Target::new(TargetKind::Instance, instance.id, &app.name);
-    let mut entry = caller.by().did(AuditAction::InstanceExtend, target, now);
+    let longest_ms = i64::try_from(longest.as_millis()).unwrap_or(i64::MAX);
+    let until = Timestamp::now().plus_ms(longest_ms);
+    let mut entry = entry(&caller, AuditAction::InstanceExtend, &instance, &app);
     entry.after = Some(Details::of(&json!({ "until": until.rfc3339() })));
     let extended = services.lifecycle.extend(instance.id, until, entry).await?;
     json(StatusCode::OK, &view(services, &caller, &extended, &app))

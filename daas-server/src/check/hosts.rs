@@ -45,12 +45,8 @@ pub(super) async fn check(config: &Config, opened: &[Opened], report: &mut Repor
         }
     }
     for app in &config.apps {
-        let able = there.iter();
-        let has = |host: &&There<'_>| {
-            let labels = &host.config.labels;
-            app.hosts.iter().all(|label| labels.contains(label))
-        };
-        let able: Vec<_> = able.filter(has).collect();
+        let able = there.iter().filter(|host| host.config.fits(app));
+        let able: Vec<_> = able.collect();
         check_image(&format!("app {}", app.slug), &app.image, &able, report).await;
     }
 }

@@ -5,14 +5,13 @@ use std::fmt;
 
 use daas_core::fleet::FleetConfig;
 use daas_core::hypervisor::docker::{self, Endpoint, Home, Network, Probe, SshFiles, TlsFiles};
-use daas_core::lifecycle::Orphans;
 use daas_core::model::{App, HostName, Label};
 
 use super::error::ConfigError;
 #[cfg(feature = "proxmox")]
 use super::proxmox::{self, ProxmoxSettings};
 use super::raw;
-use super::{endpoints, in_range, parse};
+use super::{endpoints, in_range, limit, parse};
 
 /// Most hosts.
 const HOSTS_MAX: usize = 256;
@@ -34,6 +33,13 @@ pub struct HostConfig {
     pub guacd: Vec<String>,
     /// What it is.
     pub kind: HostKind,
+}
+
+impl HostConfig {
+    /// Whether it has all labels that an application asks for.
+    pub(crate) fn fits(&self, app: &App) -> bool {
+        app.hosts.iter().all(|label| self.labels.contains(label))
+    }
 }
 
 /// What a host is.
@@ -152,8 +158,8 @@ fn here(raw: &raw::Docker, common: &docker::Config) -> Result<HostConfig, Config
     Ok(HostConfig {
         name: parse("docker.name", &raw.name)?,
         labels: labels("docker.labels", &raw.labels)?,
-        cpus: Some(raw.cpus).filter(|cpus| *cpus > 0),
-        memory_mib: Some(raw.memory_mib).filter(|mib| *mib > 0),
+        cpus: limit(raw.cpus),
+        memory_mib: limit(raw.memory_mib),
         guacd: Vec::new(),
         kind: HostKind::Docker {
             config: Box::new(common.clone()),
@@ -181,8 +187,8 @@ fn elsewhere(raw: raw::DockerHost, common: &docker::Config) -> Result<HostConfig
     Ok(HostConfig {
         name: parse("docker.hosts.name", &raw.name)?,
         labels: labels("docker.hosts.labels", &raw.labels)?,
-        cpus: Some(raw.cpus).filter(|cpus| *cpus > 0),
-        memory_mib: Some(raw.memory_mib).filter(|mib| *mib > 0),
+        cpus: limit(raw.cpus),
+        memory_mib: limit(raw.memory_mib),
         guacd: endpoints("docker.hosts.guacd", raw.guacd)?,
         kind: HostKind::Docker {
             config: Box::new(config),
@@ -250,8 +256,7 @@ pub(super) fn labels<C: FromIterator<Label>>(
 /// Each application needs a host that has all its labels.
 pub(super) fn check_labels(apps: &[App], hosts: &[HostConfig]) -> Result<(), ConfigError> {
     for app in apps {
-        let able = |host: &HostConfig| app.hosts.iter().all(|label| host.labels.contains(label));
-        if !hosts.iter().any(able) {
+        if !hosts.iter().any(|host| host.fits(app)) {
             let text = format!("`{}`: no host has all labels of `hosts`", app.slug);
             return Err(ConfigError::key("catalogue.apps", text));
         }
@@ -271,11 +276,4 @@ pub(super) fn fleet(raw: &raw::Placement) -> Result<FleetConfig, ConfigError> {
         memory_reserve_mib: in_range(key, raw.memory_reserve_mib, 0..=1 << 40)?,
         ..FleetConfig::default()
     })
-}
-
-pub(super) const fn orphans(raw: &raw::Placement) -> Orphans {
-    match raw.orphans {
-        raw::Orphans::Remove => Orphans::Remove,
-        raw::Orphans::Keep => Orphans::Keep,
-    }
 }

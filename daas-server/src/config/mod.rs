@@ -140,7 +140,7 @@ impl Config {
     fn check(raw: Raw) -> Result<Self, ConfigError> {
         let limits = &raw.limits;
         let lifecycle = LifecycleConfig {
-            orphans: hosts::orphans(&raw.placement),
+            orphans: raw.placement.orphans,
             ..lifecycle(limits)?
         };
         let hosts = hosts::hosts(
@@ -294,8 +294,8 @@ fn lifecycle(raw: &raw::Limits) -> Result<LifecycleConfig, ConfigError> {
 }
 
 /// 0 is no limit.
-fn limit(number: u32) -> Option<u32> {
-    Some(number).filter(|number| *number > 0)
+fn limit<T: Default + PartialEq>(number: T) -> Option<T> {
+    Some(number).filter(|number| *number != T::default())
 }
 
 fn access(raw: &raw::Limits) -> Result<AccessConfig, ConfigError> {

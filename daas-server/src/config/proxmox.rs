@@ -12,7 +12,7 @@ use daas_core::{BoxError, Error};
 
 use super::error::ConfigError;
 use super::hosts::{HostConfig, HostKind, labels};
-use super::{endpoints, parse, raw};
+use super::{endpoints, limit, parse, raw};
 
 /// A cluster whose secret was not read yet.
 #[derive(Clone, Debug)]
@@ -116,8 +116,8 @@ pub(super) fn host(raw: raw::Proxmox, installation: &str) -> Result<HostConfig, 
     Ok(HostConfig {
         name: parse("proxmox.name", &raw.name)?,
         labels: labels("proxmox.labels", &raw.labels)?,
-        cpus: Some(raw.cpus).filter(|cpus| *cpus > 0),
-        memory_mib: Some(raw.memory_mib).filter(|mib| *mib > 0),
+        cpus: limit(raw.cpus),
+        memory_mib: limit(raw.memory_mib),
         guacd: endpoints("proxmox.guacd", raw.guacd)?,
         kind: HostKind::Proxmox(Box::new(settings)),
     })

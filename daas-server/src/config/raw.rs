@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "proxmox")]
 pub(super) use hosts::{Cloning, Proxmox};
-pub(super) use hosts::{Docker, DockerHost, Orphans, Placement, Probe};
+pub(super) use hosts::{Docker, DockerHost, Placement, Probe};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize, Serialize)]

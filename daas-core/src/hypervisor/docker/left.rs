@@ -15,25 +15,32 @@ use crate::model::InstanceId;
 /// A network or a volume.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Labelled {
+pub(super) struct Labelled {
+    pub(super) name: String,
     #[serde(default)]
     labels: Option<Labels>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Volumes {
-    #[serde(default)]
-    volumes: Option<Vec<Labelled>>,
-}
-
 impl Docker {
+    /// All volumes with some labels.
+    pub(super) async fn volumes(&self, labels: &[String]) -> Result<Vec<Labelled>, Fault> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Volumes {
+            #[serde(default)]
+            volumes: Option<Vec<Labelled>>,
+        }
+        let path = format!("/volumes?{}", with_labels(labels));
+        let Volumes { volumes } = self.raw.get(&path).await?;
+        Ok(volumes.unwrap_or_default())
+    }
+
     /// Adds instances of which there is something, but no container.
     pub(super) async fn add_what_is_left(&self, all: &mut Vec<Observed>) -> Result<(), Fault> {
-        let query = with_labels(&self.names.of_all());
-        let mut labelled: Vec<Labelled> = self.raw.get(&format!("/networks?{query}")).await?;
-        let volumes: Volumes = self.raw.get(&format!("/volumes?{query}")).await?;
-        labelled.extend(volumes.volumes.unwrap_or_default());
+        let of_all = self.names.of_all();
+        let networks = format!("/networks?{}", with_labels(&of_all));
+        let mut labelled: Vec<Labelled> = self.raw.get(&networks).await?;
+        labelled.extend(self.volumes(&of_all).await?);
         let labels = labelled.into_iter().filter_map(|thing| thing.labels);
         let ids = labels.filter_map(|labels| self.names.instance_of(&labels));
         let mut left: BTreeSet<InstanceId> = ids.collect();

@@ -55,6 +55,7 @@ use tokio::time::{Instant, sleep, timeout};
 use self::container::{Inspected, Listed, Place, SECRETS, Seen, Status};
 use self::fault::Fault;
 use self::guard::Image;
+use self::left::Labelled;
 use self::names::Names;
 use self::raw::{Raw, with_labels};
 use super::{
@@ -357,20 +358,7 @@ impl Docker {
 
     /// They go with the container, unless somebody removed that by hand.
     async fn remove_volumes(&self, id: InstanceId) -> Result<(), Fault> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Volumes {
-            #[serde(default)]
-            volumes: Option<Vec<Volume>>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Volume {
-            name: String,
-        }
-        let path = format!("/volumes?{}", with_labels(&self.names.of_one(id)));
-        let volumes: Volumes = self.raw.get(&path).await?;
-        for Volume { name } in volumes.volumes.unwrap_or_default() {
+        for Labelled { name, .. } in self.volumes(&self.names.of_one(id)).await? {
             let removed = self.api.volumes().get(name).delete().await;
             network::gone(removed.map_err(Fault::from))?;
         }

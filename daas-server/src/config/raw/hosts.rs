@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use daas_core::fleet::Strategy;
+use daas_core::lifecycle::Orphans;
 use serde::{Deserialize, Serialize};
 
 /// `[docker]`: the engine here, and what all engines have in common.
@@ -151,15 +152,6 @@ pub(in crate::config) struct Proxmox {
     pub(in crate::config) cpus: u32,
     #[serde(default)]
     pub(in crate::config) memory_mib: u64,
-}
-
-/// What becomes of desktops that no row knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(in crate::config) enum Orphans {
-    #[default]
-    Remove,
-    Keep,
 }
 
 /// `[placement]`.

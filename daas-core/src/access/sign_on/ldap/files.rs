@@ -1,8 +1,5 @@
 //! Files that the settings name.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,32 +8,11 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::fault::Fault;
+use crate::files;
 use crate::secret::Secret;
 
-/// Most bytes of a file with certificates.
-const CERTIFICATES_MAX: u64 = 1024 * 1024;
-/// Most bytes of a file with a password.
-const PASSWORD_MAX: u64 = 4096;
-/// Rights of those who are neither the owner of a file nor in its group.
-const OTHERS: u32 = 0o007;
-
 fn read(field: &'static str, path: &Path, most: u64, is_secret: bool) -> Result<Vec<u8>, Fault> {
-    let attempt = || {
-        let file = File::open(path)?;
-        let mode = file.metadata()?.mode();
-        if is_secret && mode & OTHERS != 0 {
-            let text = "it is open to every user of this machine; chmod 600 closes it";
-            return Err(io::Error::other(text));
-        }
-        let mut content = Vec::new();
-        let length = file.take(most + 1).read_to_end(&mut content)?;
-        if u64::try_from(length).is_ok_and(|length| length <= most) {
-            Ok(content)
-        } else {
-            Err(io::Error::other(format!("it has more than {most} bytes")))
-        }
-    };
-    attempt().map_err(|source| Fault::File {
+    files::read(path, most, is_secret).map_err(|source| Fault::File {
         field,
         path: path.display().to_string(),
         source,
@@ -46,11 +22,8 @@ fn read(field: &'static str, path: &Path, most: u64, is_secret: bool) -> Result<
 /// The password in a file.
 pub(super) fn password(path: &Path) -> Result<Secret<String>, Fault> {
     let field = "bind_password_file";
-    let content = read(field, path, PASSWORD_MAX, true)?;
-    let text = String::from_utf8(content).map_err(|_| Fault::setting(field, "is not UTF-8"))?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    Ok(Secret::new(line.to_owned()))
+    let content = read(field, path, files::SECRET_MAX, true)?;
+    files::line(content).map_err(|_| Fault::setting(field, "is not UTF-8"))
 }
 
 /// How TLS is spoken: with certificates checked by those in a file, or else by those that
@@ -59,7 +32,7 @@ pub(super) fn tls(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, Fault> {
     let field = "ca_file";
     let (certificates, origin) = match ca_file {
         Some(path) => {
-            let content = read(field, path, CERTIFICATES_MAX, false)?;
+            let content = read(field, path, files::PEM_MAX, false)?;
             let certificates = CertificateDer::pem_slice_iter(&content).collect::<Result<_, _>>();
             let wrong = |error| Fault::setting(field, format!("is not PEM: {error}"));
             (certificates.map_err(wrong)?, "is without certificates")

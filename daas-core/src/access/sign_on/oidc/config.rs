@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use url::Url;
 use super::error::{OidcError, quoted};
 use super::http::Roots;
 use super::place::{is_loopback, issuer_url};
+use crate::files;
 use crate::secret::Secret;
 
 /// Longest id of a provider, in bytes.
@@ -21,8 +21,6 @@ const ID_MAX: usize = 32;
 const TEXT_MAX: usize = 256;
 /// Largest file with a secret, in bytes.
 const SECRET_MAX: u64 = 4 * 1024;
-/// Rights of those who are neither the owner of a file nor in its group.
-const OTHERS: u32 = 0o007;
 /// Largest file with certificates, in bytes.
 const CA_MAX: u64 = 1024 * 1024;
 /// Longest time for one call, in seconds.
@@ -142,7 +140,7 @@ pub(super) fn check(config: OidcConfig) -> Result<(Settings, Roots), OidcError> 
     let is_local = is_loopback(&issuer_url);
     check_texts(&config)?;
     let roots = match &config.ca_file {
-        Some(path) => Roots::from_pem(&read("ca_file", path, CA_MAX, 0)?)?,
+        Some(path) => Roots::from_pem(&read("ca_file", path, CA_MAX, false)?)?,
         // Nothing is encrypted there.
         None if issuer_url.scheme() == "http" => Roots::none(),
         None => Roots::system()?,
@@ -225,24 +223,22 @@ fn client_secret(config: &OidcConfig) -> Result<Option<Secret<String>>, OidcErro
 }
 
 fn secret_of(path: &Path) -> Result<Secret<String>, OidcError> {
-    let bytes = read("client_secret_file", path, SECRET_MAX, OTHERS)?;
+    let bytes = read("client_secret_file", path, SECRET_MAX, true)?;
     let text = String::from_utf8(bytes);
     let mut text = text.map_err(|_| wrong("client_secret_file", "this is no text"))?;
     text.truncate(text.trim_end_matches(['\r', '\n']).len());
     Ok(Secret::new(text))
 }
 
-/// Whoever has one of the forbidden rights would know what is secret.
-fn read(field: &str, path: &Path, max: u64, forbidden: u32) -> Result<Vec<u8>, OidcError> {
+fn read(field: &str, path: &Path, max: u64, is_secret: bool) -> Result<Vec<u8>, OidcError> {
     let failed = |reason: &dyn std::fmt::Display| wrong(field, format!("{path:?}: {reason}"));
     // To open a pipe would wait for somebody to write.
     let about = std::fs::metadata(path).map_err(|error| failed(&error))?;
     if !about.is_file() {
         return Err(failed(&"this is no file"));
     }
-    if about.mode() & forbidden != 0 {
-        let text = "it is open to every user of this machine; chmod 600 closes it";
-        return Err(failed(&text));
+    if is_secret {
+        files::check_closed(&about).map_err(|error| failed(&error))?;
     }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| failed(&error))?;
