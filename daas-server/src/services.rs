@@ -12,8 +12,8 @@ use daas_core::gateway::Gateway;
 use daas_core::lifecycle::Lifecycle;
 use daas_core::model::{Timestamp, UserId};
 use daas_core::storage::Store;
-use tokio::sync::{broadcast, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::api;
 use crate::config::{AddressRange, Config, Origin, Pools};
@@ -35,6 +35,9 @@ const RECONCILE: Duration = Duration::from_secs(15);
 const FILL: Duration = Duration::from_secs(5);
 /// Most event streams of one person.
 const STREAMS_MAX: usize = 16;
+/// For how long somebody who asks too often waits for the refusal, and how many do at most.
+const HELD: Duration = Duration::from_secs(1);
+const HELD_MAX: usize = 1024;
 
 /// What of the configuration matters to requests.
 #[derive(Clone, Debug, Default)]
@@ -131,6 +134,7 @@ pub struct Services {
     pub(crate) steps: Steps,
     addresses: Limiter,
     accounts: Limiter,
+    held_back: Semaphore,
     started: Instant,
     log_outs: broadcast::Sender<[u8; 32]>,
     stopping: watch::Sender<bool>,
@@ -160,6 +164,7 @@ impl Services {
         Ok(Arc::new(Self {
             addresses: Limiter::new(rates.per_address),
             accounts: Limiter::new(rates.per_account),
+            held_back: Semaphore::new(HELD_MAX),
             started: Instant::now(),
             store: parts.store,
             gateway: parts.gateway,
@@ -195,6 +200,18 @@ impl Services {
     pub(crate) fn admit_account(&self, user: UserId) -> Result<(), Problem> {
         let taken = self.accounts.take(user, self.started.elapsed());
         taken.map_err(|wait| Problem::too_many("your account", wait))
+    }
+
+    /// Lets whoever asks too often wait for the refusal, as long as it tells them to wait at
+    /// least: who asks again as soon as they are answered does not take the processor from
+    /// those who do not. Of those who wait there are so many at most; others are refused at
+    /// once.
+    pub(crate) async fn hold_back(&self) {
+        if let Ok(_held) = self.held_back.try_acquire() {
+            let mut stopping = self.stopping();
+            let stopped = stopping.wait_for(|stopping| *stopping);
+            let _ = timeout(HELD, stopped).await;
+        }
     }
 
     /// Starts what goes on beside all requests, on the present runtime. It ends when the

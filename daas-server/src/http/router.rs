@@ -10,7 +10,7 @@ use std::{pin::pin, time::Instant};
 
 use daas_core::model::{Permission, Scope};
 use hyper::body::Incoming;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 
 use super::call::Call;
 use super::policy::{Needs, Policy, client};
@@ -121,6 +121,9 @@ pub(crate) async fn answer(
         Err(problem) => ("-", Err(problem)),
     };
     let mut response = result.unwrap_or_else(Problem::into_response);
+    if response.status() == StatusCode::TOO_MANY_REQUESTS {
+        services.hold_back().await;
+    }
     headers::secure(&mut response, services.settings.secure_cookie());
     let (method, status) = (known(method.as_str()), response.status().as_u16());
     services.metrics.count(method, route, status);

@@ -64,12 +64,19 @@ async fn an_address_that_asks_too_often_is_told_when_to_come_again() {
     let server = per_address().await;
     assert!(is_a_burst(answered(async |_| server.anonymous()).await));
     // Whatever it asks for, and also for what is not there.
-    for path in ["/", "/nothing", "/api/v1/apps", SESSION] {
-        let answer = server.anonymous().get(path).await;
-        if answer.status != 429 {
-            // A token came back meanwhile.
-            continue;
+    let asked = ["/", "/nothing", "/api/v1/apps", SESSION].map(|path| {
+        let client = server.anonymous();
+        async move {
+            let started = Instant::now();
+            (client.get(path).await, started.elapsed())
         }
+    });
+    // A token came back meanwhile.
+    let mut refused = futures_util::future::join_all(asked).await;
+    refused.retain(|(answer, _)| answer.status == 429);
+    assert!(refused.len() >= 3, "{refused:?}");
+    for (answer, waited) in refused {
+        assert!(waited >= Duration::from_secs(1), "{waited:?}");
         let told = answer.problem(429);
         assert!(told.contains("your network"), "{told}");
         assert_eq!(answer.header("retry-after"), "1");
@@ -195,10 +202,9 @@ async fn a_network_of_ipv6_is_one_and_addresses_in_other_clothes_are_the_same() 
     assert!(is_a_burst(
         by_proxy(&server, |n| format!("2001:db8::{n:x}")).await
     ));
-    assert_eq!(
-        by_proxy(&server, |_| "2001:db8::ffff:1".to_owned()).await,
-        0
-    );
+    // But for what has come back since.
+    let got = by_proxy(&server, |_| "2001:db8::ffff:1".to_owned()).await;
+    assert!(got <= 1, "{got}");
     assert!(is_a_burst(
         by_proxy(&server, |n| format!("2001:db8:0:1::{n:x}")).await
     ));
