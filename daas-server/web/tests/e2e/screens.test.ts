@@ -82,6 +82,8 @@ async function details(on: Visit, look: Look): Promise<void> {
 
 async function administration(on: Visit, look: Look): Promise<void> {
   const { at } = on;
+  // With a number beside the link to it, which takes room.
+  on.mock.instances.launch(on.mock.apps[0]!, 'user-admin');
   await logIn(on, 'admin', 'administrator');
   await at('nav-admin').click();
   await at('user-open-user-demo').waitFor();
