@@ -21,6 +21,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use browser::{Browser, Page};
 use provider::Provider;
@@ -131,6 +132,15 @@ struct Session {
 impl Server<'_> {
     fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until the log says something: its lines come a little later than answers.
+    fn says(&self, text: &str) {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !self.log().contains(text) {
+            assert!(Instant::now() < end, "no {text:?} in {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Asks for something; answers status, cookies that were set, and body.
@@ -596,10 +606,6 @@ fn names_of_others_cannot_be_taken() {
     let page = at_provider(&installation, &mut browser);
     let end = come_back(&installation, &mut browser, &page);
     assert_eq!(end, "/?sign_on_error=denied");
-    assert!(
-        server.log().contains("the name admin is taken"),
-        "{}",
-        server.log()
-    );
+    server.says("the name admin is taken");
     assert!(server.session_of(&browser).is_none());
 }
