@@ -247,15 +247,14 @@ async fn both_ways(desktop: &Desktop, outside: &mut Outside) {
 
 /// A connection by guacd.
 async fn through_guacd(guacd: String, desktop: &Desktop) -> Outside {
-    let target = Target {
-        protocol: Protocol::Vnc,
-        endpoint: Endpoint {
+    let target = Target::new(
+        Protocol::Vnc,
+        Endpoint {
             address: address(&desktop.name),
             port: 5901,
         },
-        password: Secret::new(PASSWORD.to_owned()),
-        read_only: false,
-    };
+        Secret::new(PASSWORD.to_owned()),
+    );
     let display = Display {
         width: 800,
         height: 600,

@@ -16,20 +16,19 @@ use std::time::Duration;
 use daas_core::Secret;
 use daas_core::gateway::Status;
 use daas_core::gateway::{ConnectError, Connection, Display, Gateway, Guacd, GuacdConfig, Target};
-use daas_core::model::{Endpoint, Protocol};
+use daas_core::model::{Endpoint, LogIn, Protocol, RdpSecurity};
 use guacd::{VNC_1_3, VNC_1_6, encode, soon};
 use tokio::net::TcpListener;
 
 fn target(protocol: Protocol) -> Target {
-    Target {
+    Target::new(
         protocol,
-        endpoint: Endpoint {
+        Endpoint {
             address: IpAddr::from([10, 1, 2, 3]),
             port: 5901,
         },
-        password: Secret::new("pass,word;".to_owned()),
-        read_only: false,
-    }
+        Secret::new("pass,word;".to_owned()),
+    )
 }
 
 fn display() -> Display {
@@ -93,26 +92,68 @@ async fn older_guacd_does_not_resize() {
     assert!(!connection.unwrap().resizes);
 }
 
+/// Parameters of guacd for RDP, as far as they matter here.
+const RDP_1_6: &[&str] = &[
+    "VERSION_1_5_0",
+    "hostname",
+    "username",
+    "password",
+    "domain",
+    "security",
+    "ignore-cert",
+    "enable-drive",
+    "enable-printing",
+    "disable-audio",
+    "enable-audio-input",
+    "resize-method",
+    "disable-upload",
+];
+
+#[tokio::test]
+async fn rdp_logs_in_as_it_is_said() {
+    let guacd = guacd::Guacd::start().await;
+    let pool = pool(&[&guacd]);
+    let log_in = LogIn {
+        user: "Müller, J.".to_owned(),
+        domain: "LAB".to_owned(),
+        security: RdpSecurity::NlaExt,
+        certificate_unchecked: true,
+    };
+    let target = Target {
+        log_in,
+        ..target(Protocol::Rdp)
+    };
+    let display = display();
+    let (connection, (_, said)) = tokio::join!(
+        pool.connect(&target, &display),
+        guacd.accept_session(RDP_1_6)
+    );
+    connection.unwrap();
+    for (name, value) in [
+        ("username", "Müller, J."),
+        ("password", "pass,word;"),
+        ("domain", "LAB"),
+        ("security", "nla-ext"),
+        ("ignore-cert", "true"),
+    ] {
+        assert_eq!(said.value(name), Some(value), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn rdp_has_no_drives_and_checks_certificates() {
-    const ARGS: &[&str] = &[
-        "VERSION_1_5_0",
-        "hostname",
-        "ignore-cert",
-        "enable-drive",
-        "enable-printing",
-        "disable-audio",
-        "enable-audio-input",
-        "resize-method",
-        "disable-upload",
-    ];
     let guacd = guacd::Guacd::start().await;
     let pool = pool(&[&guacd]);
     let (target, display) = (target(Protocol::Rdp), display());
-    let (connection, (_, said)) =
-        tokio::join!(pool.connect(&target, &display), guacd.accept_session(ARGS));
+    let (connection, (_, said)) = tokio::join!(
+        pool.connect(&target, &display),
+        guacd.accept_session(RDP_1_6)
+    );
     assert!(connection.unwrap().resizes);
     for (name, value) in [
+        ("username", ""),
+        ("domain", ""),
+        ("security", "any"),
         ("ignore-cert", "false"),
         ("enable-drive", "false"),
         ("enable-printing", "false"),
@@ -242,9 +283,11 @@ async fn a_real_guacd_answers() {
     let pool = Guacd::new(GuacdConfig::new(vec![address]));
     pool.check().await.unwrap();
     // Nobody listens there, which guacd says after `ready`.
-    let mut target = target(Protocol::Vnc);
-    target.endpoint.address = IpAddr::from([127, 0, 0, 1]);
-    target.endpoint.port = 1;
+    let endpoint = Endpoint {
+        address: IpAddr::from([127, 0, 0, 1]),
+        port: 1,
+    };
+    let target = Target::new(Protocol::Vnc, endpoint, Secret::new(String::new()));
     let connection = soon("connect", pool.connect(&target, &display()))
         .await
         .unwrap();

@@ -23,18 +23,19 @@ use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use daas_core::gateway::{Connection, Display, Gateway as _, Guacd, GuacdConfig, Target};
-use daas_core::hypervisor::proxmox::Bridge;
-use daas_core::model::{Endpoint, Protocol};
+use daas_core::gateway::{Connection, Display, Gateway as _, Guacd, GuacdConfig, Target, Way};
+use daas_core::hypervisor::proxmox::Proxmox;
+use daas_core::model::{InstanceId, LogIn, Protocol};
 use guac_protocol::Limits;
 use guac_protocol::handshake::ReceiveBuffer;
 use guacd::{DEADLINE, encode, soon};
 use support::conformance::launch;
-use support::docker::{docker, shell};
+use support::docker::shell;
 use support::pve::Screen;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -96,8 +97,6 @@ fn wait_for(socket: &Path) {
 struct Gateway {
     name: String,
     address: IpAddr,
-    /// The address of this machine in there.
-    host: IpAddr,
 }
 
 impl Gateway {
@@ -107,12 +106,9 @@ impl Gateway {
         let up = shell(script, &[&name]);
         let said = String::from_utf8(up.stdout).unwrap();
         let (address, _) = said.trim().rsplit_once(':').expect("an address");
-        let format = "{{(index .IPAM.Config 0).Gateway}}";
-        let host = docker(&["network", "inspect", "-f", format, &name]);
         let gateway = Self {
             name,
             address: address.parse().unwrap(),
-            host: host.trim().parse().unwrap(),
         };
         let began = Instant::now();
         while gateway.pool().check().await.is_err() {
@@ -126,14 +122,14 @@ impl Gateway {
         Guacd::new(GuacdConfig::new(vec![format!("{}:4822", self.address)]))
     }
 
-    async fn connect(&self, bridge: &Bridge) -> Connection {
+    async fn connect(&self, proxmox: &Arc<Proxmox>, instance: InstanceId) -> Connection {
         let target = Target {
-            protocol: Protocol::Vnc,
-            endpoint: Endpoint {
-                address: bridge.address.ip(),
-                port: bridge.address.port(),
+            protocol: Protocol::Console,
+            way: Way::Console {
+                hypervisor: proxmox.clone(),
+                instance,
             },
-            password: bridge.password.clone(),
+            log_in: LogIn::default(),
             read_only: false,
         };
         let display = Display {
@@ -247,15 +243,12 @@ async fn a_real_machine_gives_a_picture() {
     lab.simulator
         .world(|world| world.screen = Some(machine.screen()));
     let id = launch(&lab).await;
+    let proxmox = Arc::new(lab::open(&lab.simulator));
     // Each connection has a password of its own.
     for _ in 0..2 {
-        let bridge = lab.proxmox.bridge(id, gateway.host, gateway.address);
-        let bridge = bridge.await.unwrap();
-        let mut connection = gateway.connect(&bridge).await;
+        let mut connection = gateway.connect(&proxmox, id).await;
         let colours = soon("a picture", picture(&mut connection)).await;
         println!("a picture with {colours} colours");
-        drop(connection);
-        soon("the end", bridge.ended()).await.unwrap();
     }
     let bad = lab.simulator.world(|world| world.bad_frames.clone());
     assert!(bad.is_empty(), "{bad:?}");

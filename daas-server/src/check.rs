@@ -7,6 +7,7 @@ mod hosts;
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use daas_core::blocking::Gate;
@@ -19,6 +20,7 @@ pub use hosts::Opened;
 
 use crate::config::{Config, Origin, Tls};
 use crate::page;
+use crate::run::app_password;
 #[cfg(any(feature = "ldap", feature = "oidc"))]
 use crate::sign_on;
 use crate::tls::{DAY_MS, Loaded, SOON_MS};
@@ -66,6 +68,9 @@ pub async fn check(config: &Config, hosts: &[Opened]) -> (String, bool) {
     }
     check_database(config, &mut report).await;
     hosts::check(config, hosts, &mut report).await;
+    for (slug, path) in &config.passwords {
+        check_password(slug, path, &mut report).await;
+    }
     let own = config.hosts.iter().flat_map(|host| &host.guacd);
     for address in config.guacd.iter().chain(own) {
         check_guacd(address, &mut report).await;
@@ -132,6 +137,18 @@ async fn open(config: &Config) -> Result<(), String> {
     let store = Sqlite::open(&config.database, &config.key_file).await;
     let store = store.map_err(|error| chain(&error))?;
     store.check().await.map_err(|error| chain(&error))
+}
+
+async fn check_password(slug: &str, path: &Path, report: &mut Report) {
+    let part = format!("app {slug}");
+    match app_password(path).await {
+        Ok(_) => report.good(&part, &format!("its password is in {}", path.display())),
+        Err(error) => {
+            let advice = "Set password_file to a file that holds it and that only the user that \
+                          runs the server can read.";
+            report.bad(&part, &error.to_string(), advice);
+        }
+    }
 }
 
 async fn check_guacd(address: &str, report: &mut Report) {

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use daas_core::access::{Access, LoggedIn, Token};
 use daas_core::audit::{self, AuditAction, TargetKind};
 use daas_core::fleet::Fleet;
-use daas_core::gateway::{Display, Gateway, Status, Target};
-use daas_core::model::{HostName, Instance, InstanceState, Timestamp};
+use daas_core::gateway::{Display, Gateway, Status, Target, Way};
+use daas_core::model::{App, HostName, Instance, InstanceState, Protocol, Timestamp};
 use daas_core::session::{Settings, farewell};
 use daas_core::storage::{Store, Used};
 use daas_core::{Error, chain};
@@ -97,13 +97,14 @@ impl OpenTunnels {
         let instance = self.store.instance(id).await?;
         let app = self.store.app(instance.app).await?;
         // It may have stopped since the ticket was given.
-        let endpoint = instance
-            .endpoint
-            .filter(|_| instance.state == InstanceState::Running && instance.is_of(about.user))
-            .ok_or(Denied(
-                Status::UpstreamNotFound,
-                "The desktop does not run (any more).",
-            ))?;
+        let way = match instance.state == InstanceState::Running && instance.is_of(about.user) {
+            true => self.way(&instance, &app),
+            false => None,
+        };
+        let way = way.ok_or(Denied(
+            Status::UpstreamNotFound,
+            "The desktop does not run (any more).",
+        ))?;
         let resize = self.resize(&instance);
         let own = instance
             .host
@@ -117,8 +118,8 @@ impl OpenTunnels {
             gateway,
             target: Target {
                 protocol: app.protocol,
-                endpoint,
-                password: instance.password,
+                way,
+                log_in: app.log_in,
                 read_only: false,
             },
             display,
@@ -126,6 +127,19 @@ impl OpenTunnels {
             resize,
             settings: Settings::default(),
         })
+    }
+
+    fn way(&self, instance: &Instance, app: &App) -> Option<Way> {
+        match app.protocol {
+            Protocol::Console => Some(Way::Console {
+                hypervisor: self.fleet.hypervisor_of(instance).ok()?,
+                instance: instance.id,
+            }),
+            Protocol::Vnc | Protocol::Rdp | Protocol::Ssh => Some(Way::Address {
+                endpoint: instance.endpoint?,
+                password: instance.password.clone(),
+            }),
+        }
     }
 
     fn resize(&self, instance: &Instance) -> Option<Resize> {

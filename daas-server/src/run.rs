@@ -1,5 +1,6 @@
 //! Starting up: runtimes, storage, the first user, the catalogue, and at last the server.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -8,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daas_core::access::{Access, By, NewUser, Passwords, Token};
-use daas_core::lifecycle::Lifecycle;
+use daas_core::blocking::Gate;
+use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{HostName, Role, Timestamp};
 use daas_core::storage::{Sqlite, Store};
-use daas_core::{Secret, chain};
+use daas_core::{Secret, chain, files};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
@@ -50,6 +52,9 @@ pub enum RunError {
     /// A host cannot be used.
     #[error("the host {0} cannot be used as the configuration says")]
     Host(HostName, #[source] daas_core::Error),
+    /// The password of an application cannot be read.
+    #[error("the password of the application {0} cannot be used")]
+    AppPassword(String, #[source] io::Error),
     /// A folder cannot be made.
     #[error("cannot make the folder of the database")]
     Folder(#[source] io::Error),
@@ -212,7 +217,11 @@ async fn assemble(
     if let Some(first) = fleet.names().next() {
         store.settle_hosts(first.clone()).await?;
     }
-    let lifecycle = Lifecycle::new(store.clone(), fleet.clone(), config.lifecycle);
+    let lifecycle = LifecycleConfig {
+        passwords: app_passwords(config).await?,
+        ..config.lifecycle.clone()
+    };
+    let lifecycle = Lifecycle::new(store.clone(), fleet.clone(), lifecycle);
     let gateway = backend::gateway(config);
     let tunnels = OpenTunnels {
         access: access.clone(),
@@ -232,6 +241,23 @@ async fn assemble(
         sign_on,
         settings: Settings::new(config),
     })?)
+}
+
+/// Passwords of applications, by slug.
+async fn app_passwords(config: &Config) -> Result<BTreeMap<String, Secret<String>>, RunError> {
+    let mut passwords = BTreeMap::new();
+    for (slug, path) in &config.passwords {
+        let password = app_password(path).await;
+        let password = password.map_err(|error| RunError::AppPassword(slug.clone(), error))?;
+        passwords.insert(slug.clone(), password);
+    }
+    Ok(passwords)
+}
+
+pub(crate) async fn app_password(path: &Path) -> io::Result<Secret<String>> {
+    let path = path.to_owned();
+    let read = Gate::new(1).run(move || files::secret(&path)).await;
+    read.map_err(io::Error::other)?
 }
 
 /// Opens the database of a configuration, and makes it where it is not there.

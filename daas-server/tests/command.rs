@@ -348,6 +348,41 @@ fn mistakes_are_told_with_place_and_advice() {
 }
 
 #[test]
+fn ways_to_log_in_are_checked() {
+    for (lines, expected) in [
+        (
+            "protocol = \"console\"",
+            "no host shows consoles; Proxmox VE does",
+        ),
+        (
+            "domain = \"LAB\"",
+            "domain, rdp_security and rdp_certificate_unchecked are for",
+        ),
+        (
+            "rdp_certificate_unchecked = true",
+            "are for protocol = \"rdp\"",
+        ),
+        (
+            "protocol = \"rdp\"\nrdp_security = \"nlaa\"",
+            "unknown value `nlaa`; did you mean `nla`?",
+        ),
+        ("protocol = \"console\"\nuser = \"a\"", "it takes no user"),
+        ("user = \"a\"", "a user of VNC needs a password_file"),
+        (
+            "protocol = \"ssh\"\nuser = \"a\\u0007\"",
+            "none for control",
+        ),
+    ] {
+        let file =
+            format!("[[catalogue.apps]]\nslug = \"a\"\nname = \"A\"\nimage = \"a\"\n{lines}\n");
+        let refused = config(&file, &[], &[]);
+        let said = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(78), "{file}: {said}");
+        assert!(said.contains(expected), "{expected:?} is not in {said:?}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = program(folder.path());
@@ -387,13 +422,23 @@ fn check_says_what_is_missing_and_what_to_do() {
     let mut command = program(folder.path());
     command.env("DAAS_DOCKER__SOCKET", folder.path().join("no.sock"));
     command.env("DAAS_GATEWAY__GUACD", "127.0.0.1:1");
-    let checked = command.arg("check").output().unwrap();
+    std::fs::write(
+        folder.path().join("daas.toml"),
+        "[[catalogue.apps]]\nslug = \"win\"\nname = \"W\"\nimage = \"w\"\npassword_file = \"none\"\n",
+    )
+    .unwrap();
+    let checked = command
+        .args(["check", "--config", "daas.toml"])
+        .output()
+        .unwrap();
     assert_eq!(checked.status.code(), Some(1));
     let said = text(&checked.stdout);
     for expected in [
         "ok       configuration",
         "ok       database       data/daas.sqlite3 can be written",
         "MISSING  docker",
+        "MISSING  app win        none: ",
+        "→ Set password_file",
         "MISSING  guacd          127.0.0.1:1: ",
         "→ Start guacd",
         "→ Install Docker",

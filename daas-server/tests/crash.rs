@@ -35,6 +35,8 @@ mod outage;
 mod own_engine;
 #[path = "crash/random.rs"]
 mod random;
+#[path = "crash/restored.rs"]
+mod restored;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

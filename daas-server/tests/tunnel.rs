@@ -45,15 +45,14 @@ fn about() -> About {
 fn tunnel(gateway: Arc<dyn Gateway>) -> Tunnel {
     Tunnel {
         gateway,
-        target: Target {
-            protocol: Protocol::Vnc,
-            endpoint: Endpoint {
+        target: Target::new(
+            Protocol::Vnc,
+            Endpoint {
                 address: IpAddr::from([10, 1, 2, 3]),
                 port: 5901,
             },
-            password: Secret::new("secret".to_owned()),
-            read_only: false,
-        },
+            Secret::new("secret".to_owned()),
+        ),
         display: parse_display("").unwrap(),
         about: about(),
         resize: None,
@@ -559,9 +558,10 @@ async fn a_real_desktop_shows_itself() {
         registry.clone(),
         Handle::current(),
         move |tunnel| {
-            tunnel.target.endpoint.address = vnc.ip();
-            tunnel.target.endpoint.port = vnc.port();
-            tunnel.target.password = Secret::new(password.clone());
+            let (address, port) = (vnc.ip(), vnc.port());
+            let password = Secret::new(password.clone());
+            let endpoint = Endpoint { address, port };
+            tunnel.target = Target::new(Protocol::Vnc, endpoint, password);
         },
     )
     .await;

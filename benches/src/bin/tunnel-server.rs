@@ -163,15 +163,14 @@ impl OneGuacd {
         let script = query.strip_prefix("script=")?;
         Some(Tunnel {
             gateway: Arc::clone(&self.gateway),
-            target: Target {
-                protocol: Protocol::Vnc,
-                endpoint: Endpoint {
+            target: Target::new(
+                Protocol::Vnc,
+                Endpoint {
                     address: IpAddr::from([127, 0, 0, 1]),
                     port: 5901,
                 },
-                password: Secret::new(script.to_owned()),
-                read_only: false,
-            },
+                Secret::new(script.to_owned()),
+            ),
             display: parse_display("").ok()?,
             about: About {
                 instance: InstanceId::random(),

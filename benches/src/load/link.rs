@@ -136,15 +136,14 @@ impl Framing {
 
 /// A desktop, as far as a scripted guacd wants to know.
 pub(super) fn target(password: &str) -> Target {
-    Target {
-        protocol: Protocol::Vnc,
-        endpoint: Endpoint {
+    Target::new(
+        Protocol::Vnc,
+        Endpoint {
             address: IpAddr::from([127, 0, 0, 1]),
             port: 5901,
         },
-        password: Secret::new(password.to_owned()),
-        read_only: false,
-    }
+        Secret::new(password.to_owned()),
+    )
 }
 
 fn display() -> Display {

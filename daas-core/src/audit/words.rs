@@ -108,6 +108,8 @@ words! {
         InstanceRollback = "instance.rollback",
         /// A state that was kept was removed.
         InstanceSnapshotRemove = "instance.snapshot_remove",
+        /// A desktop that no row knew got one.
+        InstanceAdopt = "instance.adopt",
         /// What would end an instance by itself was put off.
         InstanceExtend = "instance.extend",
         /// A tunnel to an instance was opened.

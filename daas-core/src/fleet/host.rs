@@ -228,6 +228,7 @@ impl Host {
             labels: self.labels.iter().cloned().collect(),
             is_there,
             has_image,
+            can_show: true,
             capacity: seen.report.as_ref().map(|report| self.capacity(report)),
         }
     }

@@ -16,7 +16,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::error::{Error, Result};
 use crate::hypervisor::{Abilities, Hypervisor};
-use crate::model::{App, HostName, Instance, Label, Quota};
+use crate::model::{App, HostName, Instance, Label, Quota, Reach};
 
 pub use host::{HostState, HostView};
 pub use placement::{Bounds, Candidate, Capacity, Committed, NoPlace, Room, Strategy, choose};
@@ -160,11 +160,12 @@ impl Fleet {
         Some(host.state())
     }
 
-    /// What the host of an instance is able to do; nothing where it is not configured any more.
+    /// What can be done with an instance on its host; nothing where it is not configured any more.
     #[must_use]
     pub fn abilities_of(&self, instance: &Instance) -> Abilities {
         let host = self.host_of(instance.host.as_ref());
-        host.map(|host| host.hypervisor.can()).unwrap_or_default()
+        host.map(|host| host.hypervisor.can_with(instance.id))
+            .unwrap_or_default()
     }
 
     /// What was last seen of all hosts.
@@ -233,7 +234,10 @@ impl Fleet {
                 true => timeout(LOOK, host.has_image(&app.image)).await == Ok(true),
                 false => false,
             };
-            rooms.push(host.room(is_there, has_image));
+            rooms.push(Room {
+                can_show: app.reach() != Reach::Console || host.hypervisor.can().console,
+                ..host.room(is_there, has_image)
+            });
         }
         self.bounds(rooms, general)
     }

@@ -61,6 +61,8 @@ pub struct Room {
     pub is_there: bool,
     /// Whether it has the image, as far as that is known.
     pub has_image: bool,
+    /// Whether it can show the desktops of the application: not all have consoles.
+    pub can_show: bool,
     /// How much may run on it, once that is known.
     pub capacity: Option<Capacity>,
 }
@@ -102,6 +104,8 @@ pub struct Candidate<'a> {
 /// Why there is no place for an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoPlace {
+    /// No host has consoles, by which people are to see the desktop.
+    Consoles,
     /// No host has all the labels.
     Labels,
     /// Those that could take it do not answer.
@@ -120,6 +124,10 @@ impl From<NoPlace> for Error {
                     operation: "placing a desktop",
                     source: None,
                 };
+            }
+            NoPlace::Consoles => {
+                "no host can show this application, as it is seen by the console of its machine; \
+                 an administrator has to add one that runs machines"
             }
             NoPlace::Labels => {
                 "no host can run this application; an administrator has to give one of them its \
@@ -150,7 +158,13 @@ pub fn choose<'a>(
         let has = |label| candidate.room.labels.contains(label);
         labels.iter().all(has)
     };
-    let able: Vec<_> = candidates.iter().filter(able).collect();
+    let showing = candidates
+        .iter()
+        .filter(|candidate| candidate.room.can_show);
+    if showing.clone().count() == 0 && !candidates.is_empty() {
+        return Err(NoPlace::Consoles);
+    }
+    let able: Vec<_> = showing.filter(able).collect();
     if able.is_empty() && !candidates.is_empty() {
         return Err(NoPlace::Labels);
     }
@@ -218,6 +232,7 @@ mod tests {
             labels: Vec::new(),
             is_there: true,
             has_image: true,
+            can_show: true,
             capacity: Some(Capacity {
                 cpu_millis: cpus * 1000,
                 memory_mib,
@@ -291,6 +306,12 @@ mod tests {
         check(&all, &["gpu", "ssd"], Strategy::Pack, Err(NoPlace::Labels));
         let all = [(all[0].0.clone(), 1), (silent.clone(), 0)];
         check(&all, &[], Strategy::Spread, Err(NoPlace::Full));
+        let mut engine = room("engine", 16, 65536);
+        engine.can_show = false;
+        let engines = [(engine.clone(), 0)];
+        check(&engines, &["gpu"], Strategy::Pack, Err(NoPlace::Consoles));
+        let all = [(engine, 0), (room("cluster", 1, 1024), 0)];
+        check(&all, &[], Strategy::Spread, Ok("cluster"));
         let away = [(silent, 0)];
         check(&away, &[], Strategy::Spread, Err(NoPlace::Unreachable));
         check(&[(unseen, 0)], &[], Strategy::Pack, Err(NoPlace::Full));

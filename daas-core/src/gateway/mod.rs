@@ -3,6 +3,9 @@
 mod guacd;
 mod probe;
 
+use std::fmt;
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -13,7 +16,8 @@ pub use guac_protocol::Status;
 pub use guacd::{Guacd, GuacdConfig};
 
 use crate::error::{Error, Result};
-use crate::model::{Endpoint, Protocol};
+use crate::hypervisor::Hypervisor;
+use crate::model::{Endpoint, InstanceId, LogIn, Protocol};
 use crate::secret::Secret;
 
 /// The desktop to connect to.
@@ -21,12 +25,53 @@ use crate::secret::Secret;
 pub struct Target {
     /// How it speaks.
     pub protocol: Protocol,
-    /// Where it listens.
-    pub endpoint: Endpoint,
-    /// Its password.
-    pub password: Secret<String>,
+    /// How it is reached.
+    pub way: Way,
+    /// How the person is logged in.
+    pub log_in: LogIn,
     /// Whether input is to be ignored.
     pub read_only: bool,
+}
+
+impl Target {
+    /// One that listens, and takes its password alone; with input.
+    #[must_use]
+    pub fn new(protocol: Protocol, endpoint: Endpoint, password: Secret<String>) -> Self {
+        Self {
+            protocol,
+            way: Way::Address { endpoint, password },
+            log_in: LogIn::default(),
+            read_only: false,
+        }
+    }
+}
+
+/// How a desktop is reached.
+#[derive(Clone)]
+pub enum Way {
+    /// It listens.
+    Address {
+        /// Where.
+        endpoint: Endpoint,
+        /// What it asks for.
+        password: Secret<String>,
+    },
+    /// By the console of its machine, which is opened for each connection.
+    Console {
+        /// What runs it.
+        hypervisor: Arc<dyn Hypervisor>,
+        /// Which instance it is.
+        instance: InstanceId,
+    },
+}
+
+impl fmt::Debug for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address { endpoint, .. } => endpoint.fmt(f),
+            Self::Console { instance, .. } => write!(f, "the console of {instance}"),
+        }
+    }
 }
 
 /// The display of whoever looks at it.
@@ -62,8 +107,8 @@ pub struct Connection {
     pub resizes: bool,
 }
 
-impl std::fmt::Debug for Connection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").finish_non_exhaustive()
     }
 }

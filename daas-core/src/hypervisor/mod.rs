@@ -7,13 +7,14 @@ mod probe;
 #[cfg(feature = "proxmox")]
 pub mod proxmox;
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::error::{Error, Result};
-use crate::model::{Endpoint, InstanceId, Resources, Snapshot, SnapshotName};
+use crate::model::{Endpoint, InstanceId, Reach, Resources, Snapshot, SnapshotName, UserId};
 use crate::secret::Secret;
 
 /// What to create.
@@ -23,12 +24,14 @@ pub struct Spec {
     pub id: InstanceId,
     /// The image to start from.
     pub image: String,
-    /// A name for people, such as the slug of the application.
-    pub name: String,
+    /// The slug of the application.
+    pub app: String,
+    /// Whose it is, if it does not wait for somebody.
+    pub owner: Option<UserId>,
     /// Its limits.
     pub resources: Resources,
-    /// The port on which its desktop listens.
-    pub port: u16,
+    /// How people get to its desktop.
+    pub reach: Reach,
     /// The password that the desktop is to ask for. Never shown by what inspects the
     /// instance.
     pub password: Secret<String>,
@@ -38,6 +41,26 @@ pub struct Spec {
     pub height: u32,
 }
 
+/// Where the console of an instance is to be found, once, for a short while.
+#[derive(Clone, Debug)]
+pub struct Console {
+    /// A port of this machine that takes one connection of VNC.
+    pub address: SocketAddr,
+    /// What is asked for there.
+    pub password: Secret<String>,
+}
+
+/// What is written on an instance for a day on which no row knows it.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The slug of the application.
+    pub app: String,
+    /// Whose it was when it was made.
+    pub owner: Option<UserId>,
+    /// The password of its desktop, where the backend can tell it.
+    pub password: Option<Secret<String>>,
+}
+
 /// What a hypervisor says of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PowerState {
@@ -45,7 +68,8 @@ pub enum PowerState {
     Stopped,
     /// Runs, but its desktop does not answer yet.
     Starting,
-    /// Runs, and its desktop answers.
+    /// Runs, and its desktop answers. Of a desktop that people see by its console it is not
+    /// known whether it answers.
     Running,
     /// Frozen.
     Suspended,
@@ -63,7 +87,7 @@ pub struct Observed {
     pub id: InstanceId,
     /// What it does.
     pub power: PowerState,
-    /// Where its desktop listens, if it runs.
+    /// Where its desktop listens, if it runs, and is not seen by its console.
     pub endpoint: Option<Endpoint>,
 }
 
@@ -96,6 +120,8 @@ pub struct Abilities {
     pub exec: bool,
     /// Changing the size of screens.
     pub resize: bool,
+    /// Showing the console of the machine, so that its desktop need not listen.
+    pub console: bool,
 }
 
 /// What a backend has, and how busy it is.
@@ -160,6 +186,11 @@ pub trait Hypervisor: Send + Sync + 'static {
     async fn report(&self) -> Result<HostReport>;
     /// What the backend is able to do at all.
     fn can(&self) -> Abilities;
+    /// What can be done with an instance, as far as that is known: it may be less than what
+    /// the backend is able to do at all.
+    fn can_with(&self, _id: InstanceId) -> Abilities {
+        self.can()
+    }
     /// Whether an image is present, so that creating from it does not have to wait.
     async fn has_image(&self, image: &str) -> Result<bool>;
 
@@ -180,6 +211,10 @@ pub trait Hypervisor: Send + Sync + 'static {
     async fn inspect(&self, id: InstanceId) -> Result<Observed>;
     /// All instances that the backend has, or has something of.
     async fn list(&self) -> Result<Vec<Observed>>;
+    /// What was written on it when it was made.
+    async fn origin(&self, _id: InstanceId) -> Result<Origin> {
+        Err(without("saying what an instance was made from"))
+    }
     /// What it uses.
     async fn usage(&self, id: InstanceId) -> Result<Usage>;
     /// The end of its log, at most 64 KiB.
@@ -189,33 +224,41 @@ pub trait Hypervisor: Send + Sync + 'static {
     /// Changes the size of its screen, for gateways that cannot.
     async fn resize(&self, id: InstanceId, width: u32, height: u32) -> Result<()>;
 
+    /// Opens a way to the console of an instance that runs, for one connection of a gateway:
+    /// on the address of this machine that the gateway sees, for nobody but the gateway.
+    ///
+    /// Backends that [`can`](Self::can) show none answer `Unsupported`.
+    async fn console(&self, _id: InstanceId, _here: IpAddr, _gateway: IpAddr) -> Result<Console> {
+        Err(without("showing the console"))
+    }
+
     /// The snapshots of an instance that are complete, the oldest first.
     ///
     /// Backends that [`can`](Self::can) keep none answer `Unsupported`, here and below.
     async fn snapshots(&self, _id: InstanceId) -> Result<Vec<Snapshot>> {
-        Err(without_snapshots("listing snapshots"))
+        Err(without("listing snapshots"))
     }
     /// Keeps the state of the disks of an instance that runs or is stopped; its memory is not
     /// kept. One of that name that is there already is fine, and is not changed.
     async fn snapshot(&self, _id: InstanceId, _name: &SnapshotName) -> Result<()> {
-        Err(without_snapshots("taking snapshots"))
+        Err(without("taking snapshots"))
     }
     /// Goes back to a snapshot, and leaves the instance stopped. `Conflict` where it is not
     /// stopped before; then nothing was done.
     async fn rollback(&self, _id: InstanceId, _name: &SnapshotName) -> Result<()> {
-        Err(without_snapshots("going back to snapshots"))
+        Err(without("going back to snapshots"))
     }
     /// Removes a snapshot. One that is gone is fine.
     async fn remove_snapshot(&self, _id: InstanceId, _name: &SnapshotName) -> Result<()> {
-        Err(without_snapshots("removing snapshots"))
+        Err(without("removing snapshots"))
     }
 
     /// Sends events until the receiver is dropped; reconnects by itself.
     async fn watch(&self, events: mpsc::Sender<HypervisorEvent>);
 }
 
-/// What a backend answers that keeps no snapshots.
-const fn without_snapshots(operation: &'static str) -> Error {
+/// What a backend answers that is not able to do something.
+const fn without(operation: &'static str) -> Error {
     Error::Unsupported {
         backend: "the host of the desktop",
         operation,

@@ -167,8 +167,8 @@ impl Lifecycle {
             Err(Stop::Failed(error @ (Error::Unavailable { .. } | Error::Backend { .. }))) => {
                 Tried::Unknown(error)
             }
-            Err(Stop::Failed(error @ Error::Unsupported { .. })) if by_itself(instance, action) => {
-                Tried::Known(stopped_instead(instance, &error))
+            Err(Stop::Failed(error @ Error::Unsupported { .. })) if action == Action::Suspend => {
+                Tried::Known(not_suspended(instance, &error))
             }
             Err(stop) => {
                 self.leave_stopped(instance, action).await;
@@ -220,7 +220,7 @@ impl Lifecycle {
 
     async fn perform(&self, instance: &Instance, action: Action) -> Result<Outcome, Stop> {
         let endpoint = match action {
-            Action::Start => Some(self.start(instance).await?),
+            Action::Start => self.start(instance).await?,
             Action::Suspend => return self.suspend(instance).await,
             Action::Resume => return self.resume(instance).await,
             Action::Stop => return self.stop(instance).await,
@@ -252,9 +252,7 @@ impl Lifecycle {
         };
         match awake {
             Err(Stop::Failed(Error::Conflict { .. })) => self.ended(instance).await,
-            awake => Ok(Outcome::Done {
-                endpoint: Some(awake?),
-            }),
+            awake => Ok(Outcome::Done { endpoint: awake? }),
         }
     }
 
@@ -286,7 +284,7 @@ impl Lifecycle {
         Ok(states.any(|state| state == InstanceState::Running))
     }
 
-    async fn start(&self, instance: &Instance) -> Result<Endpoint, Stop> {
+    async fn start(&self, instance: &Instance) -> Result<Option<Endpoint>, Stop> {
         let hypervisor = self.hypervisor(instance)?;
         self.publish(instance, Some(Step::Image));
         let app = self.shared.store.app(instance.app).await?;
@@ -303,14 +301,15 @@ impl Lifecycle {
         self.wait_for_desktop(instance).await
     }
 
-    async fn wait_for_desktop(&self, instance: &Instance) -> Result<Endpoint, Stop> {
+    /// Answers where it listens, if it is not seen by its console.
+    async fn wait_for_desktop(&self, instance: &Instance) -> Result<Option<Endpoint>, Stop> {
         let deadline = Instant::now() + self.shared.config.start_timeout;
         let hypervisor = self.hypervisor(instance)?;
         loop {
             let observed = hypervisor.inspect(instance.id).await?;
-            match (observed.power, observed.endpoint) {
-                (PowerState::Running, Some(endpoint)) => return Ok(endpoint),
-                (PowerState::Stopped, _) => {
+            match observed.power {
+                PowerState::Running => return Ok(observed.endpoint),
+                PowerState::Stopped => {
                     return Err(Stop::Failed(Error::Conflict {
                         reason: "the desktop ended while it was starting".to_owned(),
                     }));
@@ -335,31 +334,31 @@ fn spec(instance: &Instance, app: &App) -> Spec {
     Spec {
         id: instance.id,
         image: app.image.clone(),
-        name: app.slug.clone(),
+        app: app.slug.clone(),
+        owner: instance.owner,
         resources: app.resources,
-        port: app.port,
+        reach: app.reach(),
         password: instance.password.clone(),
         width: SCREEN.0,
         height: SCREEN.1,
     }
 }
 
-/// Whether nobody asked for it to be frozen, but a policy: only then a row says why it is.
-fn by_itself(instance: &Instance, action: Action) -> bool {
-    action == Action::Suspend && instance.failure.is_some()
-}
-
-/// Freezing was to spare something, and going on would not. So it is stopped, and says why.
-fn stopped_instead(instance: &Instance, error: &Error) -> Outcome {
-    let cause = chain(error);
-    tracing::warn!(instance = %instance.id, error = cause, "stopped instead of suspended");
-    let why = instance.failure.as_ref().map_or("", |why| &why.text);
+/// What becomes of a desktop that cannot be frozen. A policy was to spare something, which
+/// going on would not: it is stopped, and says why. Where a person asked, it goes on.
+fn not_suspended(instance: &Instance, error: &Error) -> Outcome {
     let (was, is) = (Ending::Suspend.done(), Ending::Stop.done());
-    let why = why.replacen(was, is, 1);
-    Outcome::Instead(FailureReason {
-        action: Action::Stop,
-        text: format!("{why} Desktops of this kind cannot be {was}."),
-    })
+    let cannot = format!("Desktops of this kind cannot be {was}.");
+    // Only of a policy a row says why it is frozen.
+    let (action, text) = match &instance.failure {
+        Some(why) => {
+            let why = why.text.replacen(was, is, 1);
+            (Action::Stop, format!("{why} {cannot}"))
+        }
+        None => (Action::Resume, cannot),
+    };
+    tracing::warn!(instance = %instance.id, error = chain(error), "cannot be suspended");
+    Outcome::Instead(FailureReason { action, text })
 }
 
 fn failed(action: Action, text: String) -> Outcome {

@@ -12,6 +12,7 @@ mod pools;
 mod reconcile;
 mod snapshots;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::audit::NewEntry;
 use crate::error::{Error, Result};
 use crate::fleet::Fleet;
 use crate::hypervisor::Hypervisor;
-use crate::model::{Action, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
+use crate::model::{Action, App, AppId, Instance, InstanceId, Quota, Timestamp, UserId};
 use crate::secret::Secret;
 use crate::storage::{Begun, Instances};
 
@@ -41,10 +42,13 @@ pub enum Orphans {
     Remove,
     /// They stay, and are counted.
     Keep,
+    /// They become desktops of whom they were, or else of an administrator, as far as it is
+    /// known what they are; others stay, and are counted.
+    Adopt,
 }
 
 /// How launching behaves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct LifecycleConfig {
     /// What a person may have who has no quota of their own, nor by a group.
     pub quota: Quota,
@@ -54,6 +58,9 @@ pub struct LifecycleConfig {
     pub stop_timeout: Duration,
     /// What becomes of desktops that no row knows.
     pub orphans: Orphans,
+    /// Passwords of applications whose images have one already, by slug. All other instances
+    /// have one of their own.
+    pub passwords: BTreeMap<String, Secret<String>>,
 }
 
 impl Default for LifecycleConfig {
@@ -67,6 +74,7 @@ impl Default for LifecycleConfig {
             start_timeout: Duration::from_secs(120),
             stop_timeout: Duration::from_secs(10),
             orphans: Orphans::Remove,
+            passwords: BTreeMap::new(),
         }
     }
 }
@@ -176,7 +184,8 @@ impl Lifecycle {
             return Ok(claimed);
         }
         let bounds = shared.fleet.bounds_for(&app, shared.config.quota).await;
-        let instance = Instance::requested(Some(owner), app.id, desktop_password()?, now);
+        let password = self.desktop_password(&app)?;
+        let instance = Instance::requested(Some(owner), app.id, password, now);
         shared.store.add_instance(instance.clone(), bounds).await?;
         self.start_added(instance).await
     }
@@ -258,6 +267,17 @@ impl Lifecycle {
         Ok(instance)
     }
 
+    /// A password for the desktop of one instance, unless all of its application have the same.
+    /// VNC looks at no more than eight characters.
+    fn desktop_password(&self, app: &App) -> Result<Secret<String>> {
+        if let Some(password) = self.shared.config.passwords.get(&app.slug) {
+            return Ok(password.clone());
+        }
+        let mut text = Token::random()?.expose();
+        text.truncate(8);
+        Ok(Secret::new(text))
+    }
+
     fn publish(&self, instance: &Instance, step: Option<Step>) {
         let event = Event {
             instance: instance.clone(),
@@ -266,11 +286,4 @@ impl Lifecycle {
         // Nobody may be listening.
         let _ = self.shared.events.send(event);
     }
-}
-
-/// A password for the desktop of one instance. VNC looks at no more than eight characters.
-fn desktop_password() -> Result<Secret<String>> {
-    let mut text = Token::random()?.expose();
-    text.truncate(8);
-    Ok(Secret::new(text))
 }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::PoisonError;
 
-use super::{Lifecycle, Step, desktop_password};
+use super::{Lifecycle, Step};
 use crate::error::{Error, Result, chain};
 use crate::fleet::Bounds;
-use crate::model::{AppId, Instance, InstanceState, Timestamp, UserId};
+use crate::model::{App, AppId, Instance, InstanceState, Timestamp, UserId};
 use crate::storage::Waiting;
 
 /// Desktops of an application that start at the same time: whoever launches one that is not
@@ -125,7 +125,7 @@ impl Lifecycle {
         let app = shared.store.app(app).await?;
         let bounds = shared.fleet.bounds_for(&app, shared.config.quota).await;
         for _ in 0..plan.add {
-            match self.add_waiting(app.id, most, bounds.clone(), now).await {
+            match self.add_waiting(&app, most, bounds.clone(), now).await {
                 // What has no room now may have some later.
                 Err(Error::Exhausted { reason }) => {
                     tracing::info!(app = app.slug, reason, "not all that is to be ready is");
@@ -139,12 +139,12 @@ impl Lifecycle {
 
     async fn add_waiting(
         &self,
-        app: AppId,
+        app: &App,
         most: u32,
         bounds: Bounds,
         now: Timestamp,
     ) -> Result<()> {
-        let instance = Instance::requested(None, app, desktop_password()?, now);
+        let instance = Instance::requested(None, app.id, self.desktop_password(app)?, now);
         let store = &self.shared.store;
         if !store.add_waiting(instance.clone(), most, bounds).await? {
             return Ok(());

@@ -15,6 +15,7 @@ use crate::hypervisor::{HypervisorEvent, Observed, PowerState};
 use crate::model::{
     Action, Endpoint, FailureReason, Instance, InstanceId, InstanceState, Timestamp,
 };
+use crate::secret::Secret;
 use crate::storage::Outcome;
 
 /// Events of a hypervisor that wait to be looked at.
@@ -153,8 +154,8 @@ impl Lifecycle {
         }
         // What a row of another host knows is not there by us, and nobody knows what it is.
         let mut left = misplaced;
-        for id in observed.into_keys() {
-            left += usize::from(!self.remove_orphan(host, id).await);
+        for seen in observed.into_values() {
+            left += usize::from(!self.settle_orphan(host, &seen).await);
         }
         host.set_orphans(left);
         Ok(())
@@ -178,21 +179,58 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Answers whether it is no longer there, or never was one.
-    async fn remove_orphan(&self, host: &Host, id: InstanceId) -> bool {
+    /// Answers whether it is no orphan any more, or never was one.
+    async fn settle_orphan(&self, host: &Host, seen: &Observed) -> bool {
+        let id = seen.id;
         let Some(_lock) = self.shared.locks.try_lock(id) else {
             return true;
         };
-        if self.shared.config.orphans == Orphans::Keep {
-            tracing::warn!(host = %host.name, instance = %id, "no row knows this desktop");
-            return false;
+        match self.shared.config.orphans {
+            Orphans::Remove => remove_orphan(host, id).await,
+            // Of what is gone there is nothing to be kept.
+            Orphans::Adopt if seen.power == PowerState::Absent => remove_orphan(host, id).await,
+            Orphans::Adopt => self.adopt(host, seen).await.unwrap_or_else(|error| {
+                let error = chain(&error);
+                tracing::warn!(host = %host.name, instance = %id, error, "orphan not adopted");
+                false
+            }),
+            Orphans::Keep => {
+                tracing::warn!(host = %host.name, instance = %id, "no row knows this desktop");
+                false
+            }
         }
-        tracing::warn!(host = %host.name, instance = %id, "removing a desktop that no row knows");
-        let removed = host.hypervisor.remove(id).await;
-        if let Err(error) = &removed {
-            tracing::warn!(instance = %id, error = chain(error), "orphan not removed");
+    }
+
+    /// Makes a row of what is written on a desktop. What was deleted by somebody is no orphan.
+    async fn adopt(&self, host: &Host, seen: &Observed) -> Result<bool> {
+        let shared = &self.shared;
+        let origin = host.hypervisor.origin(seen.id).await?;
+        let apps = shared.store.apps().await?;
+        let app = apps.into_iter().find(|app| app.slug == origin.app);
+        let app = app.ok_or(Error::NotFound {
+            what: "application",
+        })?;
+        let fixed = shared.config.passwords.get(&app.slug).cloned();
+        let password = origin.password.or(fixed);
+        let password = password.unwrap_or_else(|| Secret::new(String::new()));
+        let row = Instance {
+            id: seen.id,
+            state: adopted(seen.power),
+            host: Some(host.name.clone()),
+            ..Instance::requested(origin.owner, app.id, password, Timestamp::now())
+        };
+        match shared.store.adopt(row).await {
+            Ok(row) => {
+                tracing::warn!(host = %host.name, instance = %row.id, "adopted a desktop");
+                self.set_out(&row);
+                Ok(true)
+            }
+            Err(Error::AlreadyExists { .. }) => match shared.store.instance(seen.id).await?.state {
+                InstanceState::Deleted => Ok(remove_orphan(host, seen.id).await),
+                _ => Ok(true),
+            },
+            Err(error) => Err(error),
         }
-        removed.is_ok()
     }
 
     /// Looks at an instance that nobody wants anything of, and makes row and desktop agree.
@@ -291,6 +329,28 @@ impl Lifecycle {
             }
         }
     }
+}
+
+/// The state of a row for a desktop that does something. One that runs is started: that
+/// changes nothing, and finds out where it listens.
+const fn adopted(power: PowerState) -> InstanceState {
+    match power {
+        PowerState::Stopped | PowerState::Absent => InstanceState::Stopped,
+        PowerState::Suspended => InstanceState::Suspended,
+        PowerState::Starting | PowerState::Running | PowerState::Unhealthy => {
+            InstanceState::Starting
+        }
+    }
+}
+
+/// Answers whether it is gone.
+async fn remove_orphan(host: &Host, id: InstanceId) -> bool {
+    tracing::warn!(host = %host.name, instance = %id, "removing a desktop that no row knows");
+    let removed = host.hypervisor.remove(id).await;
+    if let Err(error) = &removed {
+        tracing::warn!(instance = %id, error = chain(error), "orphan not removed");
+    }
+    removed.is_ok()
 }
 
 fn ticks(every: Duration) -> Interval {

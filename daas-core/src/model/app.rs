@@ -24,6 +24,9 @@ pub enum Protocol {
     Rdp,
     /// A terminal over SSH.
     Ssh,
+    /// The console of the machine, as its host shows it: the gateway speaks RFB with the host,
+    /// and the machine itself needs neither network nor server.
+    Console,
 }
 
 impl Protocol {
@@ -31,11 +34,72 @@ impl Protocol {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Vnc => "vnc",
+            Self::Vnc | Self::Console => "vnc",
             Self::Rdp => "rdp",
             Self::Ssh => "ssh",
         }
     }
+}
+
+/// How a person is logged in to a desktop, besides the password of the instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogIn {
+    /// Name of the user inside the desktop; without one, whoever logs in by RDP or SSH is asked
+    /// for it, or refused.
+    pub user: String,
+    /// Domain of Windows, or empty.
+    pub domain: String,
+    /// How RDP proves who is who.
+    pub security: RdpSecurity,
+    /// Whether RDP takes certificates that nobody vouches for, as those are that Windows makes
+    /// for itself.
+    pub certificate_unchecked: bool,
+}
+
+/// How RDP proves who is who: the parameter `security` of guacd (guacamole-server,
+/// `src/protocols/rdp/settings.c`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RdpSecurity {
+    /// Whatever the desktop offers.
+    #[default]
+    Any,
+    /// Before there is a picture, over TLS: Network Level Authentication.
+    Nla,
+    /// The same, with a result that is told early.
+    NlaExt,
+    /// TLS; the desktop asks for the password itself.
+    Tls,
+    /// As Hyper-V does.
+    Vmconnect,
+    /// RC4 of RDP itself, which is not safe.
+    Rdp,
+}
+
+impl RdpSecurity {
+    /// Its name for guacd.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Nla => "nla",
+            Self::NlaExt => "nla-ext",
+            Self::Tls => "tls",
+            Self::Vmconnect => "vmconnect",
+            Self::Rdp => "rdp",
+        }
+    }
+}
+
+/// How people get to a desktop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It listens on this port.
+    Port(u16),
+    /// It need not listen, nor have a network: they are shown the
+    /// [console](crate::hypervisor::Hypervisor::console) of the machine.
+    Console,
 }
 
 /// What an instance may use at most.
@@ -69,8 +133,10 @@ pub struct App {
     pub image: String,
     /// How its picture is reached.
     pub protocol: Protocol,
-    /// Port of that inside the instance.
+    /// Port of that inside the instance; of no meaning for consoles.
     pub port: u16,
+    /// How people are logged in.
+    pub log_in: LogIn,
     /// Its limits.
     pub resources: Resources,
     /// What is done with its desktops by itself.
@@ -79,4 +145,15 @@ pub struct App {
     pub hosts: Vec<Label>,
     /// When it was added.
     pub created_at: Timestamp,
+}
+
+impl App {
+    /// How people get to its desktops.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        match self.protocol {
+            Protocol::Console => Reach::Console,
+            Protocol::Vnc | Protocol::Rdp | Protocol::Ssh => Reach::Port(self.port),
+        }
+    }
 }

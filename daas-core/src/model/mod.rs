@@ -13,7 +13,7 @@ mod text;
 mod time;
 mod user;
 
-pub use app::{App, AppKind, Protocol, Resources};
+pub use app::{App, AppKind, LogIn, Protocol, RdpSecurity, Reach, Resources};
 pub use host::{HostName, HostNameError, Label};
 pub use id::{AppId, GroupId, InstanceId, ParseIdError, SessionId, TokenId, UserId};
 pub use instance::{Action, Endpoint, FailureReason, Instance, InstanceState, NotAllowed};

@@ -111,6 +111,10 @@ pub trait Instances: Send + Sync + 'static {
     /// places it on a host with room for it; else `Exhausted`, or `Unavailable` where no host
     /// answers. The general quota is as for [`People::allowance`].
     async fn add_instance(&self, instance: Instance, bounds: Bounds) -> Result<()>;
+    /// Adds an instance that is there already, in the state and on the host that it has,
+    /// whatever its owner may have. Without an owner who is known, the first administrator
+    /// becomes it. Answers the row; `AlreadyExists` where there is or was one.
+    async fn adopt(&self, instance: Instance) -> Result<Instance>;
     /// The instance with an id, deleted or not.
     async fn instance(&self, id: InstanceId) -> Result<Instance>;
     /// Instances that are not deleted, the newest first; of one owner, or of all.

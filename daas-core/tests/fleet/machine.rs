@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use daas_core::hypervisor::{
-    Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, PowerState, Spec,
-    Usage,
+    Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, Origin, PowerState,
+    Spec, Usage,
 };
 use daas_core::model::{Endpoint, InstanceId, Snapshot, SnapshotName, Timestamp};
 use daas_core::{Error, Result};
@@ -22,9 +22,13 @@ pub struct Machine {
     /// All calls are refused.
     pub is_away: AtomicBool,
     pub lacks_images: AtomicBool,
+    /// Whether it has consoles.
+    pub shows: AtomicBool,
     pub memory_mib: AtomicU64,
     /// Calls that were begun.
     pub calls: AtomicU64,
+    /// What is written on desktops.
+    pub origins: Mutex<BTreeMap<InstanceId, Origin>>,
     pub kept: Mutex<BTreeSet<(InstanceId, SnapshotName)>>,
     /// Whoever holds it keeps snapshots from being made, removed and gone back to.
     pub gate: tokio::sync::Mutex<()>,
@@ -41,8 +45,10 @@ impl Default for Machine {
             is_silent: AtomicBool::new(false),
             is_away: AtomicBool::new(false),
             lacks_images: AtomicBool::new(false),
+            shows: AtomicBool::new(false),
             memory_mib: AtomicU64::new(64 << 10),
             calls: AtomicU64::new(0),
+            origins: Mutex::default(),
             kept: Mutex::default(),
             gate: tokio::sync::Mutex::default(),
             asked: AtomicU64::new(0),
@@ -118,6 +124,7 @@ impl Hypervisor for Machine {
         Abilities {
             suspend: true,
             snapshot: true,
+            console: self.shows.load(SeqCst),
             ..Abilities::default()
         }
     }
@@ -131,6 +138,16 @@ impl Hypervisor for Machine {
         self.up().await?;
         let mut desktops = self.desktops.lock().unwrap();
         desktops.entry(spec.id).or_insert(PowerState::Stopped);
+        let origin = Origin {
+            app: spec.app.clone(),
+            owner: spec.owner,
+            password: Some(spec.password.clone()),
+        };
+        self.origins
+            .lock()
+            .unwrap()
+            .entry(spec.id)
+            .or_insert(origin);
         Ok(())
     }
 
@@ -168,6 +185,11 @@ impl Hypervisor for Machine {
         let desktops = self.desktops.lock().unwrap();
         let all = desktops.iter().map(|(id, power)| observed(*id, *power));
         Ok(all.collect())
+    }
+
+    async fn origin(&self, id: InstanceId) -> Result<Origin> {
+        self.up().await?;
+        self.origins.lock().unwrap().get(&id).cloned().ok_or(GONE)
     }
 
     async fn usage(&self, _: InstanceId) -> Result<Usage> {

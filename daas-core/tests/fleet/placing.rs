@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
-use daas_core::Error;
 use daas_core::audit::AuditAction;
 use daas_core::fleet::{Bounds, Capacity, FleetConfig, HostSetup, Room, Strategy};
-use daas_core::hypervisor::PowerState;
+use daas_core::hypervisor::{Origin, PowerState};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig, Orphans};
-use daas_core::model::{Action, HostName, InstanceState};
+use daas_core::model::{Action, App, HostName, InstanceId, InstanceState, Protocol, User, UserId};
+use daas_core::{Error, Secret};
 use tokio::task::JoinSet;
 
 use crate::machine::Machine;
-use crate::support::{NO_LIMIT, T0, app, entry, fixture, instance};
-use crate::{CONFIG, fleet, name, until, world};
+use crate::support::{NO_LIMIT, T0, admin, app, entry, fixture, instance};
+use crate::{CONFIG, World, fleet, name, until, world};
 
 /// A host with room for so many instances of the fixture's application, 2 GiB each.
 fn room(text: &str, instances: u64) -> Room {
@@ -23,6 +23,7 @@ fn room(text: &str, instances: u64) -> Room {
         labels: Vec::new(),
         is_there: true,
         has_image: true,
+        can_show: true,
         capacity: Some(Capacity {
             cpu_millis: 1_000_000,
             memory_mib: 2048 * instances,
@@ -278,6 +279,49 @@ async fn capacity_is_what_a_host_says_or_what_is_set_up() {
 }
 
 #[tokio::test]
+async fn the_password_of_a_template_is_that_of_its_desktops() {
+    let f = fixture().await;
+    let machine = Arc::new(Machine::default());
+    let fleet = fleet(&[("a", &machine)], CONFIG);
+    let slug = f.store.app(f.app).await.unwrap().slug;
+    let mut config = LifecycleConfig::default();
+    let password = async |config: &LifecycleConfig| {
+        let lifecycle = Lifecycle::new(f.store.clone(), fleet.clone(), config.clone());
+        let launched = lifecycle.launch(f.owner, f.app).await.unwrap();
+        let row = f.store.instance(launched.id).await.unwrap();
+        row.password.expose().clone()
+    };
+    let own = password(&config).await;
+    assert_eq!(own.len(), 8);
+    assert_ne!(own, password(&config).await, "each has its own");
+    let fixed = "of the template".to_owned();
+    config.passwords.insert(slug, Secret::new(fixed.clone()));
+    assert_eq!(password(&config).await, fixed);
+    config.passwords.clear();
+    assert_ne!(password(&config).await, fixed);
+}
+
+#[tokio::test]
+async fn a_console_needs_a_host_that_shows_it() {
+    let f = fixture().await;
+    let machine = Arc::new(Machine::default());
+    let app = App {
+        protocol: Protocol::Console,
+        ..app("console")
+    };
+    let app = f.store.put_app(app).await.unwrap();
+    let fleet = fleet(&[("a", &machine)], CONFIG);
+    let lifecycle = Lifecycle::new(f.store.clone(), fleet, LifecycleConfig::default());
+    let refused = lifecycle.launch(f.owner, app).await;
+    assert!(
+        is_exhausted(&refused, "no host can show this application"),
+        "{refused:?}"
+    );
+    machine.shows.store(true, SeqCst);
+    lifecycle.launch(f.owner, app).await.unwrap();
+}
+
+#[tokio::test]
 async fn orphans_are_removed_or_kept_and_counted() {
     for (orphans, left) in [(Orphans::Remove, 0), (Orphans::Keep, 1)] {
         let world = world(orphans).await;
@@ -297,6 +341,80 @@ async fn orphans_are_removed_or_kept_and_counted() {
         assert_eq!((views[n].orphans, views[1 - n].orphans), (left, 1));
         assert_eq!(world.row(id).await.state, InstanceState::Running);
     }
+}
+
+/// What is written on a desktop whose row is lost.
+fn lost(
+    world: &World,
+    n: usize,
+    app: &str,
+    owner: Option<UserId>,
+    power: PowerState,
+) -> InstanceId {
+    let id = InstanceId::random();
+    let origin = Origin {
+        app: app.to_owned(),
+        owner,
+        password: Some(Secret::new("s3cr3t".to_owned())),
+    };
+    world.machines[n].origins.lock().unwrap().insert(id, origin);
+    world.machines[n].put(id, power);
+    id
+}
+
+#[tokio::test]
+async fn orphans_are_adopted_as_far_as_it_is_known_what_they_are() {
+    use InstanceState as S;
+    use PowerState as P;
+    let world = world(Orphans::Adopt).await;
+    let owner = world.fixture.owner;
+    let boss = world.fixture.add(admin("boss")).await;
+    let deputy = User {
+        created_at: T0.plus_ms(1),
+        ..admin("deputy")
+    };
+    world.fixture.add(deputy).await;
+    let states = [
+        (P::Running, S::Running),
+        (P::Unhealthy, S::Running),
+        (P::Suspended, S::Suspended),
+        (P::Stopped, S::Stopped),
+    ];
+    let theirs = states.map(|(power, state)| (lost(&world, 1, "app", Some(owner), power), state));
+    let of_nobody = lost(&world, 0, "app", None, P::Stopped);
+    let of_a_stranger = lost(&world, 0, "app", Some(UserId::random()), P::Stopped);
+    let unknown = lost(&world, 1, "gone", Some(owner), P::Running);
+    let silent = InstanceId::random();
+    world.machines[1].put(silent, P::Running);
+    // Its owner did not want it any more.
+    let (deleted, n) = world.running().await;
+    world.lifecycle.act(deleted, Action::Delete).await.unwrap();
+    world.until_state(deleted, S::Deleted).await;
+    world.machines[n].put(deleted, P::Running);
+
+    for _ in 0..2 {
+        world.lifecycle.reconcile().await.unwrap();
+        for (id, state) in theirs {
+            let row = world.until_state(id, state).await;
+            assert!(row.is_of(owner));
+            assert_eq!(row.host, Some(name("b")));
+            assert_eq!(row.endpoint.is_some(), state == S::Running);
+            assert_eq!(row.password.expose(), "s3cr3t");
+        }
+        for id in [of_nobody, of_a_stranger] {
+            assert!(world.row(id).await.is_of(boss));
+        }
+        for id in [unknown, silent] {
+            assert_eq!(world.machines[1].power(id), Some(P::Running));
+            assert!(world.fixture.store.instance(id).await.is_err());
+        }
+        assert_eq!(world.fleet.views()[1].orphans, 2);
+        assert_eq!(world.machines[n].power(deleted), None);
+        assert_eq!(world.row(deleted).await.state, S::Deleted);
+    }
+    let noted = world.fixture.audit().await.into_iter();
+    let noted = noted.filter(|entry| entry.action == AuditAction::InstanceAdopt);
+    assert_eq!(noted.count(), 6);
 }
 
 #[tokio::test]

@@ -44,6 +44,11 @@ pub(crate) fn config(simulator: &Simulator) -> Config {
     config
 }
 
+/// The backend on a simulator, as another run of a program has it.
+pub(crate) fn open(simulator: &Simulator) -> Proxmox {
+    Proxmox::new(config(simulator)).unwrap()
+}
+
 impl Lab {
     pub(crate) fn new(change: impl FnOnce(&mut Config)) -> Self {
         Self::with(Timing::short(), change)

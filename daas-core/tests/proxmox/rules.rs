@@ -6,10 +6,12 @@ use std::net::IpAddr;
 use daas_core::Error;
 use daas_core::hypervisor::proxmox::client::{Fingerprint, Trust};
 use daas_core::hypervisor::proxmox::{Cloning, Config, Proxmox};
-use daas_core::hypervisor::{Hypervisor, PowerState};
-use daas_core::model::InstanceId;
+use daas_core::hypervisor::{Hypervisor, PowerState, Spec};
+use daas_core::model::{InstanceId, Reach};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
 
-use crate::lab::{Lab, POOL, config};
+use crate::lab::{self, Lab, POOL, config};
 use crate::support::conformance::{Fixture as _, launch, spec, wait_for};
 use crate::support::pve::{Guest, GuestKind, PowerIs, World};
 
@@ -51,7 +53,7 @@ async fn a_clone_is_set_up_before_it_is_started() {
         of["tags"],
         format!("daas-{id};daas-at-lab;daas-port-{port}")
     );
-    assert!(of["description"].ends_with("Test Desktop"));
+    assert!(of["description"].contains("\ntest-desktop\n"));
     let (pool, linked) = lab.simulator.world(|world| {
         (
             world.guests[&vmid].pool.clone(),
@@ -130,6 +132,48 @@ async fn a_cluster_says_how_busy_its_nodes_are() {
     let nodes: Vec<_> = nodes.map(|node| (&*node.name, node.is_on)).collect();
     assert_eq!(nodes, [("pve1", true), ("pve2", false)]);
     lab.proxmox.remove(id).await.unwrap();
+}
+
+#[tokio::test]
+async fn it_is_known_which_cannot_be_suspended() {
+    let mut lab = Lab::new(|_| {});
+    let (machine, container) = (InstanceId::random(), InstanceId::random());
+    lab.proxmox.create(&spec(&lab, machine)).await.unwrap();
+    lab.template = "small";
+    lab.proxmox.create(&spec(&lab, container)).await.unwrap();
+    lab.proxmox.inspect(container).await.unwrap();
+    let suspends = |id| lab.proxmox.can_with(id).suspend;
+    assert!(suspends(machine));
+    assert!(!suspends(container));
+    assert!(lab.proxmox.can_with(container).snapshot);
+    // Another run of the program knows it as soon as it has looked.
+    let other = lab::open(&lab.simulator);
+    other.list().await.unwrap();
+    assert!(!other.can_with(container).suspend);
+}
+
+#[tokio::test]
+async fn a_desktop_that_is_seen_by_its_console_says_so() {
+    let lab = Lab::new(|_| {});
+    let id = InstanceId::random();
+    let spec = Spec {
+        reach: Reach::Console,
+        ..spec(&lab, id)
+    };
+    lab.proxmox.create(&spec).await.unwrap();
+    let of = config_of(&lab, lab.vmid(id));
+    assert_eq!(of["tags"], format!("daas-{id};daas-at-lab;daas-console"));
+    lab.proxmox.start(id).await.unwrap();
+    // No guest is asked for an address that nobody needs.
+    lab.proxmox.inspect(id).await.unwrap();
+    let calls = lab.simulator.world(|world| format!("{:?}", world.calls));
+    assert!(!calls.contains("network-get-interfaces"), "{calls}");
+    let here = IpAddr::from([127, 0, 0, 1]);
+    let console = lab.proxmox.console(id, here, here).await.unwrap();
+    let mut stream = TcpStream::connect(console.address).await.unwrap();
+    let mut greeting = [0; 12];
+    stream.read_exact(&mut greeting).await.unwrap();
+    assert_eq!(&greeting, b"RFB 003.008\n");
 }
 
 #[tokio::test]
@@ -250,12 +294,14 @@ async fn what_others_made_is_not_touched() {
     let tagged = |guest: &mut Guest, tags: &str| {
         guest.config.insert("tags".to_owned(), tags.to_owned());
     };
+    // In the range, but not where ours is.
+    let free = if vmid < 5050 { 5090 } else { 5010 };
     let others = [
         // A copy that somebody made by hand: the tags are the same.
-        (5090, copy(&|guest| renamed(guest, "Copy-of-it"))),
+        (free, copy(&|guest| renamed(guest, "Copy-of-it"))),
         // Of another installation.
         (
-            5091,
+            free + 1,
             copy(&|guest| {
                 renamed(guest, &format!("other-{id_of_others}"));
                 tagged(
@@ -267,10 +313,13 @@ async fn what_others_made_is_not_touched() {
         ),
         // With our marks, but out of the range or the pool.
         (4000, copy(&|_| {})),
-        (5092, copy(&|guest| guest.pool = Some("others".to_owned()))),
+        (
+            free + 2,
+            copy(&|guest| guest.pool = Some("others".to_owned())),
+        ),
         // With our name, but nobody noted that it is ours.
         (
-            5093,
+            free + 3,
             copy(&|guest| {
                 renamed(guest, &format!("lab-{id_of_others}"));
                 guest.config.remove("tags");
@@ -279,7 +328,7 @@ async fn what_others_made_is_not_touched() {
         ),
         // A template.
         (
-            5094,
+            free + 4,
             copy(&|guest| {
                 guest.config.insert("template".to_owned(), "1".to_owned());
                 guest.power = PowerIs::Stopped;
@@ -416,7 +465,7 @@ async fn a_desktop_that_stays_silent_is_unhealthy() {
     let id = InstanceId::random();
     let mut spec = spec(&lab, id);
     // Nobody listens there.
-    spec.port = 1;
+    spec.reach = Reach::Port(1);
     lab.proxmox.create(&spec).await.unwrap();
     lab.proxmox.start(id).await.unwrap();
     assert_eq!(

@@ -119,7 +119,7 @@ impl Hypervisor for Engine {
 
     async fn create(&self, spec: &Spec) -> Result<()> {
         let (id, host) = (spec.id, self.host);
-        let is_rigid = spec.name == RIGID;
+        let is_rigid = spec.app == RIGID;
         self.change(id, "create", |inner| {
             let endpoint = inner.new_endpoint();
             let desktop = inner.desktops.entry(id).or_insert(Desktop {

@@ -51,6 +51,11 @@ impl Instances for Store {
         self.call(&name, call).await
     }
 
+    async fn adopt(&self, instance: Instance) -> Result<Instance> {
+        let name = format!("adopt {}", instance.id);
+        self.call(&name, self.store.adopt(instance)).await
+    }
+
     async fn instance(&self, id: InstanceId) -> Result<Instance> {
         self.call("instance", self.store.instance(id)).await
     }

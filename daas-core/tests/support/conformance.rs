@@ -2,11 +2,12 @@
 //! [`Fixture`] and runs them all with [`conformance!`].
 
 use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use daas_core::hypervisor::{Hypervisor, HypervisorEvent, Observed, PowerState, Spec};
-use daas_core::model::{Endpoint, InstanceId, Resources, SnapshotName};
+use daas_core::model::{Endpoint, InstanceId, Reach, Resources, SnapshotName, UserId};
 use daas_core::{Error, Secret};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -14,6 +15,7 @@ use tokio::time::{sleep, timeout};
 /// Longest that a desktop may take to answer, on a machine that is busy.
 const READY: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(10);
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// What not every backend can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,7 @@ macro_rules! conformance {
             without_its_image_nothing_is_made, states_that_do_not_allow_it_conflict,
             commands_give_code_and_output, commands_end_in_time, screens_are_resized,
             crashes_are_told, usage_and_log_are_there, many_at_once_make_one,
-            states_are_kept_and_gone_back_to, without_the_ability_snapshots_are_unsupported);
+            people_see_the_console, it_is_told_what_it_was_made_from, states_are_kept_and_gone_back_to, without_the_ability_snapshots_are_unsupported);
     };
     ($run:path: $($test:ident),*) => {$(
         #[test]
@@ -103,13 +105,14 @@ pub fn spec(fixture: &dyn Fixture, id: InstanceId) -> Spec {
     Spec {
         id,
         image,
-        name: "Test Desktop".to_owned(),
+        app: "test-desktop".to_owned(),
+        owner: Some(UserId::random()),
         resources: Resources {
             cpu_millis: 2000,
             memory_mib: 1024,
             disk_mib: 0,
         },
-        port,
+        reach: Reach::Port(port),
         password: Secret::new("s3cr3t-p".to_owned()),
         width: 1024,
         height: 768,
@@ -438,6 +441,53 @@ pub async fn many_at_once_make_one(fixture: &dyn Fixture) {
 
 fn snapshot_name(text: &str) -> SnapshotName {
     text.parse().unwrap()
+}
+
+pub async fn it_is_told_what_it_was_made_from(fixture: &dyn Fixture) {
+    let (hypervisor, id) = (fixture.hypervisor(), InstanceId::random());
+    assert!(is_missing(hypervisor.origin(id).await));
+    let theirs = spec(fixture, id);
+    hypervisor.create(&theirs).await.unwrap();
+    for _ in 0..2 {
+        let origin = hypervisor.origin(id).await.unwrap();
+        assert_eq!((&origin.app, origin.owner), (&theirs.app, theirs.owner));
+        // Not all can tell it; none tells another.
+        if let Some(password) = origin.password {
+            assert_eq!(password.expose(), theirs.password.expose());
+        }
+        hypervisor.start(id).await.unwrap();
+    }
+    let waiting = Spec {
+        owner: None,
+        ..spec(fixture, InstanceId::random())
+    };
+    hypervisor.create(&waiting).await.unwrap();
+    assert_eq!(hypervisor.origin(waiting.id).await.unwrap().owner, None);
+}
+
+/// What is seen by its console need not listen anywhere; what has none is not even made.
+pub async fn people_see_the_console(fixture: &dyn Fixture) {
+    let (hypervisor, id) = (fixture.hypervisor(), InstanceId::random());
+    let spec = Spec {
+        reach: Reach::Console,
+        ..spec(fixture, id)
+    };
+    if !hypervisor.can().console {
+        assert!(is_unsupported(hypervisor.create(&spec).await));
+        assert!(is_unsupported(hypervisor.console(id, HERE, HERE).await));
+        assert_eq!(listed(hypervisor, id).await, None);
+        return;
+    }
+    hypervisor.create(&spec).await.unwrap();
+    hypervisor.create(&spec).await.unwrap();
+    hypervisor.start(id).await.unwrap();
+    assert_eq!(wait_for(hypervisor, id, PowerState::Running).await, None);
+    let seen = listed(hypervisor, id).await.unwrap();
+    assert_eq!((seen.power, seen.endpoint), (PowerState::Running, None));
+    hypervisor.stop(id, SOON).await.unwrap();
+    assert!(is_conflict(hypervisor.console(id, HERE, HERE).await));
+    hypervisor.remove(id).await.unwrap();
+    assert!(is_missing(hypervisor.console(id, HERE, HERE).await));
 }
 
 /// Names of the snapshots that are there, the oldest first.

@@ -13,7 +13,7 @@ use daas_core::Secret;
 use daas_core::audit::chain::Verifier;
 use daas_core::audit::{Actor, AuditAction, Entry, NewEntry, Outcome, Target, TargetKind};
 use daas_core::model::{
-    App, AppId, AppKind, Group, GroupId, Instance, InstanceId, Policies, Protocol, Quota,
+    App, AppId, AppKind, Group, GroupId, Instance, InstanceId, LogIn, Policies, Protocol, Quota,
     Resources, Role, Session, SessionId, Timestamp, User, UserId,
 };
 use daas_core::storage::{AuditQuery, Order, Sqlite, Store};
@@ -51,6 +51,7 @@ pub fn app(slug: &str) -> App {
         image: "image".to_owned(),
         protocol: Protocol::Vnc,
         port: 5901,
+        log_in: LogIn::default(),
         resources: Resources {
             cpu_millis: 2000,
             memory_mib: 2048,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use daas_core::fleet::FleetConfig;
 use daas_core::hypervisor::docker::{self, Endpoint, Home, Network, Probe, SshFiles, TlsFiles};
-use daas_core::model::{App, HostName, Label};
+use daas_core::model::{App, HostName, Label, Protocol};
 
 use super::error::ConfigError;
 #[cfg(feature = "proxmox")]
@@ -36,9 +36,17 @@ pub struct HostConfig {
 }
 
 impl HostConfig {
-    /// Whether it has all labels that an application asks for.
+    /// Whether it has all labels that an application asks for, and can show its desktops.
     pub(crate) fn fits(&self, app: &App) -> bool {
-        app.hosts.iter().all(|label| self.labels.contains(label))
+        self.shows(app) && app.hosts.iter().all(|label| self.labels.contains(label))
+    }
+
+    const fn shows(&self, app: &App) -> bool {
+        match self.kind {
+            HostKind::Docker { .. } => !matches!(app.protocol, Protocol::Console),
+            #[cfg(feature = "proxmox")]
+            HostKind::Proxmox(_) => true,
+        }
     }
 }
 
@@ -257,7 +265,11 @@ pub(super) fn labels<C: FromIterator<Label>>(
 pub(super) fn check_labels(apps: &[App], hosts: &[HostConfig]) -> Result<(), ConfigError> {
     for app in apps {
         if !hosts.iter().any(|host| host.fits(app)) {
-            let text = format!("`{}`: no host has all labels of `hosts`", app.slug);
+            let why = match hosts.iter().any(|host| host.shows(app)) {
+                true => "no host has all labels of `hosts`",
+                false => "no host shows consoles; Proxmox VE does",
+            };
+            let text = format!("`{}`: {why}", app.slug);
             return Err(ConfigError::key("catalogue.apps", text));
         }
     }

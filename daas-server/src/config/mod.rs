@@ -15,7 +15,7 @@ mod raw;
 mod sign_on;
 mod web;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -28,7 +28,9 @@ use daas_core::access::sign_on::ldap::LdapConfig;
 use daas_core::access::sign_on::oidc::OidcConfig;
 use daas_core::fleet::FleetConfig;
 use daas_core::lifecycle::LifecycleConfig;
-use daas_core::model::{App, AppId, Policies, Quota, Resources, Timestamp};
+use daas_core::model::{
+    App, AppId, LogIn, Policies, Protocol, Quota, RdpSecurity, Resources, Timestamp,
+};
 
 pub use acme::Acme;
 pub use error::{ConfigError, Place};
@@ -107,6 +109,8 @@ pub struct Config {
     pub pools: Pools,
     /// `[[catalogue.apps]]`.
     pub apps: Vec<App>,
+    /// Files with the passwords of those whose desktops all have the same, by slug.
+    pub passwords: BTreeMap<String, PathBuf>,
 }
 
 impl Config {
@@ -149,6 +153,7 @@ impl Config {
             raw.proxmox,
         )?;
         let pools = pools::pools(&raw.pools, &raw.catalogue.apps)?;
+        let passwords = passwords(&raw.catalogue);
         let apps = apps(raw.catalogue, policies::general(&raw.policies)?)?;
         hosts::check_labels(&apps, &hosts)?;
         let acme = acme::acme(&raw.tls, &raw.storage.path)?;
@@ -174,6 +179,7 @@ impl Config {
             log: log(&raw.log)?,
             pools,
             apps,
+            passwords,
         })
     }
 }
@@ -337,6 +343,50 @@ fn apps(raw: raw::Catalogue, general: Policies) -> Result<Vec<App>, ConfigError>
     raw.apps.into_iter().map(|raw| app(raw, general)).collect()
 }
 
+fn passwords(raw: &raw::Catalogue) -> BTreeMap<String, PathBuf> {
+    let files = raw.apps.iter().map(|app| (&app.slug, &app.password_file));
+    let files = files.filter(|(_, file)| !file.as_os_str().is_empty());
+    files
+        .map(|(slug, file)| (slug.clone(), file.clone()))
+        .collect()
+}
+
+/// Characters of a name at most, here and there.
+const NAME_MAX: usize = 256;
+
+fn log_in(raw: &raw::App) -> Result<LogIn, ConfigError> {
+    let wrong = |text: &str| {
+        let text = format!("`{}`: {text}", raw.slug);
+        Err(ConfigError::key("catalogue.apps", text))
+    };
+    let (is_rdp, is_vnc) = (raw.protocol == Protocol::Rdp, raw.protocol == Protocol::Vnc);
+    let is_fit =
+        |text: &str| text.chars().count() <= NAME_MAX && !text.chars().any(char::is_control);
+    if !is_fit(&raw.user) || !is_fit(&raw.domain) {
+        return wrong("user and domain take 256 characters at most, and none for control");
+    }
+    let of_rdp = !raw.domain.is_empty()
+        || raw.rdp_security != RdpSecurity::Any
+        || raw.rdp_certificate_unchecked;
+    if of_rdp && !is_rdp {
+        return wrong(
+            "domain, rdp_security and rdp_certificate_unchecked are for protocol = \"rdp\"",
+        );
+    }
+    if raw.protocol == Protocol::Console && !raw.user.is_empty() {
+        return wrong("a console is reached without logging in: it takes no user");
+    }
+    if is_vnc && !raw.user.is_empty() && raw.password_file.as_os_str().is_empty() {
+        return wrong("a user of VNC needs a password_file");
+    }
+    Ok(LogIn {
+        user: raw.user.clone(),
+        domain: raw.domain.clone(),
+        security: raw.rdp_security,
+        certificate_unchecked: raw.rdp_certificate_unchecked,
+    })
+}
+
 fn app(raw: raw::App, general: Policies) -> Result<App, ConfigError> {
     let key = "catalogue.apps";
     let wrong = |text: &str| Err(ConfigError::key(key, format!("`{}`: {text}", raw.slug)));
@@ -350,6 +400,7 @@ fn app(raw: raw::App, general: Policies) -> Result<App, ConfigError> {
         return wrong("needs cpu_millis of 10 and memory_mib of 16 at least");
     }
     let policies = policies::of_app(&raw, general)?;
+    let log_in = log_in(&raw)?;
     Ok(App {
         id: AppId::random(),
         slug: raw.slug,
@@ -360,6 +411,7 @@ fn app(raw: raw::App, general: Policies) -> Result<App, ConfigError> {
         image: raw.image,
         protocol: raw.protocol,
         port: raw.port,
+        log_in,
         resources: Resources {
             cpu_millis: raw.cpu_millis,
             memory_mib: raw.memory_mib,

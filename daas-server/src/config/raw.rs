@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use daas_core::access::sign_on::ldap::LdapConfig;
 #[cfg(feature = "oidc")]
 use daas_core::access::sign_on::oidc::OidcConfig;
-use daas_core::model::{AppKind, Pool, Protocol};
+use daas_core::model::{AppKind, Pool, Protocol, RdpSecurity};
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "proxmox")]
@@ -272,6 +272,11 @@ impl Default for Catalogue {
             image: format!("daas/{slug}"),
             protocol: Protocol::Vnc,
             port: 5901,
+            user: String::new(),
+            domain: String::new(),
+            password_file: PathBuf::new(),
+            rdp_security: RdpSecurity::Any,
+            rdp_certificate_unchecked: false,
             cpu_millis: 2000,
             memory_mib: 2048,
             disk_mib: 0,
@@ -311,6 +316,18 @@ pub(super) struct App {
     pub(super) protocol: Protocol,
     #[serde(default = "port")]
     pub(super) port: u16,
+    /// Empty is no name; so for the domain.
+    #[serde(default)]
+    pub(super) user: String,
+    #[serde(default)]
+    pub(super) domain: String,
+    /// Empty is a password for each instance.
+    #[serde(default)]
+    pub(super) password_file: PathBuf,
+    #[serde(default)]
+    pub(super) rdp_security: RdpSecurity,
+    #[serde(default)]
+    pub(super) rdp_certificate_unchecked: bool,
     #[serde(default = "cpu_millis")]
     pub(super) cpu_millis: u32,
     #[serde(default = "memory_mib")]

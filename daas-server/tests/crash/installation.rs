@@ -179,9 +179,13 @@ impl Installation {
         assert_eq!(self.engine.found().unwrap(), Found::default());
     }
 
+    pub fn database(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.path("data/daas.sqlite3")).unwrap()
+    }
+
     /// Looks at the database after the server has ended: it is whole, and so is the audit log.
     pub fn check_database(&self) {
-        let database = rusqlite::Connection::open(self.path("data/daas.sqlite3")).unwrap();
+        let database = self.database();
         let check = "PRAGMA integrity_check";
         let said: String = database.query_row(check, [], |row| row.get(0)).unwrap();
         assert_eq!(said, "ok");
@@ -192,7 +196,7 @@ impl Installation {
 
     /// The states that an instance was in, one after the other.
     pub fn steps(&self, id: &str) -> Vec<String> {
-        let database = rusqlite::Connection::open(self.path("data/daas.sqlite3")).unwrap();
+        let database = self.database();
         let sql = "SELECT state FROM transitions WHERE instance = ?1 ORDER BY at, rowid";
         let mut found = database.prepare(sql).unwrap();
         let states = found.query_map([id], |row| row.get(0)).unwrap();

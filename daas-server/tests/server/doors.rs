@@ -1,19 +1,20 @@
 //! Who gets through to a desktop, by real WebSockets and with a guacd behind them, and what
 //! shuts the door again.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use daas_core::access::{AccessConfig, By, TOKEN_PREFIX, Token};
 use daas_core::audit::{AuditAction, Target, TargetKind};
-use daas_core::model::{Quota, Role, Scope, Timestamp, User};
+use daas_core::model::{App, LogIn, Protocol, Quota, Role, Scope, Timestamp, User};
 use daas_core::storage::QuotaOf;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::guacd::{Guacd, Peer, VNC_1_6};
+use crate::guacd::{Guacd, Handshake, Peer, VNC_1_6};
 use crate::sockets;
 use crate::support::client::Client;
-use crate::support::{Options, Server, until, within};
+use crate::support::{Options, Server, fixtures, until, within};
 
 /// Longest time from whatever ends a right to the end of the tunnel.
 const SOON: Duration = Duration::from_secs(1);
@@ -35,6 +36,11 @@ impl House {
     }
 
     async fn with(access: AccessConfig) -> Self {
+        Self::with_app(access, fixtures::app("desktop")).await
+    }
+
+    /// One whose desktop is of this application.
+    async fn with_app(access: AccessConfig, app: App) -> Self {
         let guacd = Guacd::start().await;
         let options = Options {
             access,
@@ -42,6 +48,7 @@ impl House {
             ..Options::default()
         };
         let server = Server::start_with(options).await;
+        server.store.put_app(app).await.unwrap();
         let owner = server.add("owner", Role::User).await;
         let (client, _) = server.let_in(&owner).await;
         let body = json!({"app_id": server.apps[0]});
@@ -92,11 +99,21 @@ impl House {
 
     /// Gets through to the desktop.
     pub(crate) async fn enter(&self, client: &Client, ticket: &str) -> (sockets::Client, Peer) {
+        let (socket, peer, _) = self.enter_and_hear(client, ticket).await;
+        (socket, peer)
+    }
+
+    /// The same, with what guacd is told.
+    async fn enter_and_hear(
+        &self,
+        client: &Client,
+        ticket: &str,
+    ) -> (sockets::Client, Peer, Handshake) {
         let (answer, mut socket) = self.knock(client, ticket).await;
         assert!(answer.starts_with("http/1.1 101 "), "{answer}");
         assert!(socket.next().await.text().starts_with("0.,36."));
-        let (peer, _) = within(self.guacd.accept_session(VNC_1_6)).await;
-        (socket, peer)
+        let (peer, said) = within(self.guacd.accept_session(VNC_1_6)).await;
+        (socket, peer, said)
     }
 
     /// Is told that the ticket is not good.
@@ -129,6 +146,66 @@ impl House {
         let somebody = tokio::time::timeout(Duration::from_millis(100), self.guacd.accept());
         assert!(somebody.await.is_err(), "somebody got through");
     }
+}
+
+/// What guacd is to do for whoever opens a desktop.
+fn check_told(said: &Handshake, expected: &[(&str, &str)]) {
+    for (name, value) in expected {
+        assert_eq!(said.value(name), Some(*value), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_console_is_opened_for_each_connection() {
+    let app = App {
+        protocol: Protocol::Console,
+        ..fixtures::app("desktop")
+    };
+    let house = House::with_app(AccessConfig::default(), app).await;
+    for _ in 0..2 {
+        let ticket = house.ticket(&house.client).await;
+        let opened = house.enter_and_hear(&house.client, &ticket).await;
+        let (_socket, _peer, said) = opened;
+        let console = [
+            ("hostname", "127.0.0.1"),
+            ("port", "5999"),
+            ("password", "of-the-console"),
+        ];
+        check_told(&said, &console);
+        assert_eq!(said.select, "vnc");
+    }
+    let opened = house.server.fake.consoles.lock().unwrap().clone();
+    let here = IpAddr::from([127, 0, 0, 1]);
+    let ends: Vec<_> = opened
+        .iter()
+        .map(|(_, here, guacd)| (*here, *guacd))
+        .collect();
+    // Where guacd comes from, and where it sees this machine.
+    assert_eq!(ends, [(here, here), (here, here)]);
+    assert!(
+        opened
+            .iter()
+            .all(|(id, ..)| house.instance.ends_with(&id.to_string()))
+    );
+}
+
+#[tokio::test]
+async fn who_logs_in_is_said_by_the_application() {
+    let app = App {
+        log_in: LogIn {
+            user: "student".to_owned(),
+            ..LogIn::default()
+        },
+        ..fixtures::app("desktop")
+    };
+    let house = House::with_app(AccessConfig::default(), app).await;
+    let ticket = house.ticket(&house.client).await;
+    let opened = house.enter_and_hear(&house.client, &ticket).await;
+    check_told(
+        &opened.2,
+        &[("hostname", "10.0.0.1"), ("username", "student")],
+    );
+    assert!(house.server.fake.consoles.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use daas_core::fleet::Fleet;
 use daas_core::hypervisor::{Hypervisor as _, Spec};
 use daas_core::lifecycle::{Lifecycle, LifecycleConfig};
 use daas_core::model::{
-    Action, App, Endpoint, Instance, InstanceId, Policies, Policy, Quota, Role, Timestamp,
+    Action, App, Endpoint, Instance, InstanceId, Policies, Policy, Quota, Reach, Role, Timestamp,
 };
 use daas_core::storage::{Outcome, Store};
 use daas_server::{NoTunnels, Parts, Services, Settings, SignOn};
@@ -233,6 +233,19 @@ async fn what_cannot_be_suspended_is_stopped() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_suspended_goes_on_where_a_person_asked() {
+    let house = House::of(policies("keep", "keep", "keep")).await;
+    house.server.fake.rigid.store(true, SeqCst);
+    let answer = house
+        .client
+        .act(&format!("{}/suspend", house.instance))
+        .await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let shown = house.reaches("running").await;
+    assert_eq!(shown["failure"], json!(null));
+}
+
+#[tokio::test]
 async fn an_end_is_put_off() {
     let house = House::of(policies(
         "stop after 1m",
@@ -358,9 +371,10 @@ async fn nothing_ends_right_after_a_start() {
     let spec = Spec {
         id: row.id,
         image: "daas/desktop".to_owned(),
-        name: "desktop".to_owned(),
+        app: "desktop".to_owned(),
+        owner: None,
         resources: fixtures::app("desktop").resources,
-        port: 5901,
+        reach: Reach::Port(5901),
         password,
         width: 640,
         height: 480,

@@ -39,15 +39,14 @@ impl Tunnels for OneGuacd {
         let (response, socket) = accept(&mut request, &Origins::new([origin])).unwrap();
         let tunnel = Tunnel {
             gateway: self.gateway.clone(),
-            target: Target {
-                protocol: Protocol::Vnc,
-                endpoint: Endpoint {
+            target: Target::new(
+                Protocol::Vnc,
+                Endpoint {
                     address: IpAddr::from([10, 1, 2, 3]),
                     port: 5901,
                 },
-                password: Secret::new("secret".to_owned()),
-                read_only: false,
-            },
+                Secret::new("secret".to_owned()),
+            ),
             display: parse_display("").unwrap(),
             about: About {
                 instance: InstanceId::random(),

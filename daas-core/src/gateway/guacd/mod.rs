@@ -31,14 +31,11 @@ pub struct GuacdConfig {
     pub handshake_timeout: Duration,
     /// How long an endpoint that failed is asked last.
     pub retry_after: Duration,
-    /// Whether RDP desktops may have certificates that nobody vouches for, as those have
-    /// that make one of their own when they start.
-    pub rdp_certificates_unchecked: bool,
 }
 
 impl GuacdConfig {
     /// These endpoints; 2 seconds to connect, 10 for the handshake, 5 until one that
-    /// failed is trusted again, and certificates are checked.
+    /// failed is trusted again.
     #[must_use]
     pub const fn new(endpoints: Vec<String>) -> Self {
         Self {
@@ -46,7 +43,6 @@ impl GuacdConfig {
             connect_timeout: Duration::from_secs(2),
             handshake_timeout: Duration::from_secs(10),
             retry_after: Duration::from_secs(5),
-            rdp_certificates_unchecked: false,
         }
     }
 }

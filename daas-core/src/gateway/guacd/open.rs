@@ -15,7 +15,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::GuacdConfig;
 use super::parameters::{parameters, resizes};
 use crate::error::{BoxError, Error};
-use crate::gateway::{ConnectError, Display, Target};
+use crate::gateway::{ConnectError, Display, Target, Way};
+use crate::model::Endpoint;
 use crate::secret::Secret;
 
 /// Bytes that are read at a time.
@@ -70,7 +71,60 @@ pub(super) async fn open(
             let reason = "The gateway to the desktops does not answer.";
             Refused::Unusable(error(Status::ServerBusy, reason, source))
         })?;
-    Handshake::new(stream, config).run(target, display).await
+    let place = place(&target.way, &stream).await?;
+    let handshake = Handshake::new(stream, target, &place, config);
+    handshake.run(display).await
+}
+
+/// Where a desktop is found, and what is asked for there.
+pub(super) struct Place {
+    pub(super) endpoint: Endpoint,
+    pub(super) password: Secret<String>,
+}
+
+/// A console is opened where this guacd sees this machine, and for nobody but this guacd: both
+/// are the ends of the connection to it.
+async fn place(way: &Way, stream: &TcpStream) -> Result<Place, Refused> {
+    let (hypervisor, instance) = match way {
+        Way::Console {
+            hypervisor,
+            instance,
+        } => (hypervisor, *instance),
+        Way::Address { endpoint, password } => {
+            return Ok(Place {
+                endpoint: *endpoint,
+                password: password.clone(),
+            });
+        }
+    };
+    let ends = stream
+        .local_addr()
+        .and_then(|here| Ok((here, stream.peer_addr()?)));
+    let (here, guacd) = ends.map_err(|error| broken(false, error))?;
+    let opened = hypervisor.console(instance, here.ip(), guacd.ip()).await;
+    let console = opened.map_err(no_console)?;
+    Ok(Place {
+        endpoint: Endpoint {
+            address: console.address.ip(),
+            port: console.address.port(),
+        },
+        password: console.password,
+    })
+}
+
+/// Another guacd would get no other answer.
+fn no_console(source: Error) -> Refused {
+    let (status, reason) = match source {
+        Error::Unavailable { .. } => (
+            Status::UpstreamUnavailable,
+            "The host of the desktop does not show its console at the moment.",
+        ),
+        _ => (
+            Status::UpstreamError,
+            "The console of the desktop cannot be shown.",
+        ),
+    };
+    Refused::Answered(error(status, reason, source))
 }
 
 struct Handshake<'c> {
@@ -79,6 +133,8 @@ struct Handshake<'c> {
     received: ReceiveBuffer,
     out: Vec<u8>,
     start: Instant,
+    target: &'c Target,
+    place: &'c Place,
     config: &'c GuacdConfig,
     /// Whether guacd said anything.
     answered: bool,
@@ -91,7 +147,12 @@ enum Step {
 }
 
 impl<'c> Handshake<'c> {
-    fn new(stream: TcpStream, config: &'c GuacdConfig) -> Self {
+    fn new(
+        stream: TcpStream,
+        target: &'c Target,
+        place: &'c Place,
+        config: &'c GuacdConfig,
+    ) -> Self {
         let limits = Limits::GUACD;
         let client = ClientConfig {
             timeout: config.handshake_timeout,
@@ -105,13 +166,15 @@ impl<'c> Handshake<'c> {
             received: ReceiveBuffer::new(limits),
             out: Vec::new(),
             start: Instant::now(),
+            target,
+            place,
             config,
             answered: false,
         }
     }
 
-    async fn run(mut self, target: &Target, display: &Display) -> Result<Opened, Refused> {
-        let select = Select::new(target.protocol.as_str())
+    async fn run(mut self, display: &Display) -> Result<Opened, Refused> {
+        let select = Select::new(self.target.protocol.as_str())
             .map_err(|source| refusal(Status::ServerError, source))?;
         self.client
             .write_select(Duration::ZERO, select, &mut self.out)
@@ -119,7 +182,7 @@ impl<'c> Handshake<'c> {
         let mut resizes = false;
         loop {
             self.send().await?;
-            match self.step(target, display, &mut resizes)? {
+            match self.step(display, &mut resizes)? {
                 Step::Wait => self.receive().await?,
                 Step::Ready(id) => {
                     return Ok(Opened {
@@ -134,12 +197,7 @@ impl<'c> Handshake<'c> {
     }
 
     /// Takes what was received, as far as it goes.
-    fn step(
-        &mut self,
-        target: &Target,
-        display: &Display,
-        resizes_itself: &mut bool,
-    ) -> Result<Step, Refused> {
+    fn step(&mut self, display: &Display, resizes_itself: &mut bool) -> Result<Step, Refused> {
         loop {
             // In parts, as an instruction borrows from the buffer.
             let now = self.start.elapsed();
@@ -152,8 +210,9 @@ impl<'c> Handshake<'c> {
             self.answered = true;
             match event.map_err(|failure| failed(true, failure))? {
                 ClientEvent::Args(args) => {
-                    *resizes_itself = resizes(target.protocol, &args);
-                    let written = answer(&mut self.client, &args, target, display, self.config);
+                    *resizes_itself = resizes(self.target.protocol, &args);
+                    let parameters = parameters(self.target, self.place);
+                    let written = answer(&mut self.client, &args, &parameters, display);
                     self.out = written.map_err(|source| refusal(Status::ServerError, source))?;
                     // It has to leave before anything can come back.
                     return Ok(Step::Wait);
@@ -219,9 +278,8 @@ impl<'c> Handshake<'c> {
 fn answer(
     client: &mut Client,
     args: &guac_protocol::handshake::Args<'_>,
-    target: &Target,
+    parameters: &[(&'static str, String)],
     display: &Display,
-    config: &GuacdConfig,
 ) -> Result<Vec<u8>, WriteError> {
     let audio: Vec<&str> = display.audio.iter().map(String::as_str).collect();
     let image: Vec<&str> = display.images.iter().map(String::as_str).collect();
@@ -238,7 +296,7 @@ fn answer(
         name: display.name.as_deref(),
     };
     let mut out = Vec::new();
-    client.write_answer(args, &information, &parameters(target, config), &mut out)?;
+    client.write_answer(args, &information, parameters, &mut out)?;
     Ok(out)
 }
 

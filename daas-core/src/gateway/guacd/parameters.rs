@@ -6,9 +6,9 @@
 
 use guac_protocol::handshake::Args;
 
-use super::GuacdConfig;
+use super::open::Place;
 use crate::gateway::Target;
-use crate::model::Protocol;
+use crate::model::{LogIn, Protocol};
 
 /// Off in every protocol that has it: ways out of the desktop, and packets to third
 /// machines.
@@ -25,20 +25,32 @@ const OFF_RDP: &[&str] = &[
 ];
 
 /// Name and value of each parameter.
-pub(super) fn parameters(target: &Target, config: &GuacdConfig) -> Vec<(&'static str, String)> {
+pub(super) fn parameters(target: &Target, place: &Place) -> Vec<(&'static str, String)> {
     let mut all = vec![
-        ("hostname", target.endpoint.address.to_string()),
-        ("port", target.endpoint.port.to_string()),
-        ("password", target.password.expose().clone()),
+        ("hostname", place.endpoint.address.to_string()),
+        ("port", place.endpoint.port.to_string()),
+        ("password", place.password.expose().clone()),
         ("read-only", target.read_only.to_string()),
     ];
     off(&mut all, OFF);
+    let log_in = &target.log_in;
     match target.protocol {
-        Protocol::Vnc => vnc(&mut all),
-        Protocol::Rdp => rdp(&mut all, config),
-        Protocol::Ssh => {}
+        // What asks for a password here is the host, and not the desktop.
+        Protocol::Console => vnc(&mut all),
+        Protocol::Vnc => {
+            vnc(&mut all);
+            given(&mut all, "username", &log_in.user);
+        }
+        Protocol::Rdp => rdp(&mut all, log_in),
+        Protocol::Ssh => given(&mut all, "username", &log_in.user),
     }
     all
+}
+
+fn given(all: &mut Vec<(&'static str, String)>, name: &'static str, value: &str) {
+    if !value.is_empty() {
+        all.push((name, value.to_owned()));
+    }
 }
 
 fn off(all: &mut Vec<(&'static str, String)>, names: &[&'static str]) {
@@ -53,20 +65,23 @@ fn vnc(all: &mut Vec<(&'static str, String)>) {
     off(all, &["enable-audio", "disable-display-resize"]);
 }
 
-fn rdp(all: &mut Vec<(&'static str, String)>, config: &GuacdConfig) {
+fn rdp(all: &mut Vec<(&'static str, String)>, log_in: &LogIn) {
     off(all, OFF_RDP);
     for name in ["disable-audio", "disable-download", "disable-upload"] {
         all.push((name, "true".to_owned()));
     }
     all.push(("resize-method", "display-update".to_owned()));
-    all.push(("ignore-cert", config.rdp_certificates_unchecked.to_string()));
+    given(all, "username", &log_in.user);
+    given(all, "domain", &log_in.domain);
+    all.push(("security", log_in.security.as_str().to_owned()));
+    all.push(("ignore-cert", log_in.certificate_unchecked.to_string()));
 }
 
 /// Whether guacd hands `size` on to the desktop. For VNC that is so since 1.6.0, which has
 /// a parameter to switch it off (guacamole-server, `src/protocols/vnc/settings.c`).
 pub(super) fn resizes(protocol: Protocol, args: &Args<'_>) -> bool {
     match protocol {
-        Protocol::Vnc => args.asks_for("disable-display-resize"),
+        Protocol::Vnc | Protocol::Console => args.asks_for("disable-display-resize"),
         Protocol::Rdp => args.asks_for("resize-method"),
         Protocol::Ssh => true,
     }

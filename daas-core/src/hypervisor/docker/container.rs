@@ -22,17 +22,27 @@ const FILES_MAX: u32 = 4096;
 const MIB: u64 = 1 << 20;
 
 /// What the engine is asked to make.
-pub(super) fn body(spec: &Spec, config: &Config, names: &Names, desktop: &Place) -> Value {
+pub(super) fn body(
+    spec: &Spec,
+    port: u16,
+    config: &Config,
+    names: &Names,
+    desktop: &Place,
+) -> Value {
     let mut labels = names.labels(spec.id);
-    labels[names::PORT] = json!(spec.port.to_string());
+    labels[names::PORT] = json!(port.to_string());
+    labels[names::APP] = json!(spec.app);
+    if let Some(owner) = spec.owner {
+        labels[names::OWNER] = json!(owner.to_string());
+    }
     json!({
         "Image": spec.image,
-        "Hostname": hostname(&spec.name),
+        "Hostname": hostname(&spec.app),
         "User": USER,
         "Env": [
             format!("DAAS_WIDTH={}", spec.width),
             format!("DAAS_HEIGHT={}", spec.height),
-            format!("DAAS_PORT={}", spec.port),
+            format!("DAAS_PORT={port}"),
         ],
         "Labels": labels,
         "Healthcheck": health_check(config.probe),

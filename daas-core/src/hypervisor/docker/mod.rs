@@ -53,17 +53,18 @@ use tokio::sync::{Mutex, OnceCell, mpsc};
 use tokio::time::{Instant, sleep, timeout};
 
 use self::container::{Inspected, Listed, Place, SECRETS, Seen, Status};
-use self::fault::Fault;
+use self::fault::{BACKEND, Fault};
 use self::guard::Image;
 use self::left::Labelled;
 use self::names::Names;
 use self::raw::{Raw, with_labels};
 use super::{
-    Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, PowerState, Spec,
-    Usage, probe,
+    Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, Origin, PowerState,
+    Spec, Usage, probe,
 };
 use crate::error::{Error, Result};
-use crate::model::{InstanceId, Timestamp};
+use crate::model::{InstanceId, Reach, Timestamp};
+use crate::secret::Secret;
 
 /// Time for a desktop to answer when it is looked at.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -71,6 +72,8 @@ const ANSWER: Duration = Duration::from_millis(500);
 const LOOKS: usize = 64;
 /// How often it is looked whether a container that others create or remove is there or gone.
 const POLL: Duration = Duration::from_millis(100);
+/// Most bytes of an archive with a password; tar itself takes 1536.
+const ARCHIVE_MAX: usize = 16 * 1024;
 /// Time for a command inside: its ten seconds, and what goes around it.
 const EXEC: Duration = Duration::from_secs(15);
 /// How often it is tried again to freeze a container.
@@ -210,6 +213,7 @@ impl Docker {
 impl Docker {
     async fn create_all(&self, spec: &Spec) -> Result<(), Fault> {
         check_screen(spec.width, spec.height)?;
+        let port = port(spec.reach)?;
         match self.status(spec.id).await {
             // Never started, so perhaps not finished.
             Ok(Status::Created) => return self.finish(spec).await,
@@ -226,7 +230,7 @@ impl Docker {
             address: network::desktop(subnet)?,
             cpus: self.cpus().await?,
         };
-        let body = container::body(spec, &self.config, &self.names, &place);
+        let body = container::body(spec, port, &self.config, &self.names, &place);
         self.create_container(spec.id, &body).await?;
         self.finish(spec).await
     }
@@ -245,6 +249,38 @@ impl Docker {
                 created => return created,
             }
         }
+    }
+
+    /// What labels and the file of the password say.
+    async fn origin_of(&self, id: InstanceId) -> Result<Origin, Fault> {
+        let inspected = self.own_container(id).await?;
+        let label = |name| inspected.labels().and_then(|labels| labels.get(name));
+        let app = label(names::APP).cloned().unwrap_or_default();
+        let owner = label(names::OWNER).and_then(|owner| owner.parse().ok());
+        Ok(Origin {
+            app,
+            owner,
+            password: self.password(id).await?,
+        })
+    }
+
+    /// None where the file is not what was put there.
+    async fn password(&self, id: InstanceId) -> Result<Option<Secret<String>>, Fault> {
+        let container = self.container(id);
+        let mut parts = std::pin::pin!(container.copy_from(Path::new(SECRETS).join("password")));
+        let mut archive = Vec::new();
+        while let Some(part) = parts.next().await {
+            match part.map_err(Fault::from) {
+                Err(fault) if is_missing(&fault) => return Ok(None),
+                part => archive.extend(part?),
+            }
+            if archive.len() > ARCHIVE_MAX {
+                return Ok(None);
+            }
+        }
+        let file = archive::only_file(&archive).ok();
+        let text = file.and_then(|file| String::from_utf8(file).ok());
+        Ok(text.map(Secret::new))
     }
 
     async fn finish(&self, spec: &Spec) -> Result<(), Fault> {
@@ -460,6 +496,17 @@ fn is_missing(fault: &Fault) -> bool {
     fault.status() == Some(404) || matches!(fault, Fault::Core(Error::NotFound { .. }))
 }
 
+/// Containers have no console that could be looked at.
+fn port(reach: Reach) -> Result<u16, Fault> {
+    match reach {
+        Reach::Port(port) => Ok(port),
+        Reach::Console => Err(Fault::Core(Error::Unsupported {
+            backend: BACKEND,
+            operation: "showing the console",
+        })),
+    }
+}
+
 fn check_screen(width: u32, height: u32) -> Result<(), Fault> {
     if SCREEN.contains(&width) && SCREEN.contains(&height) {
         return Ok(());
@@ -502,6 +549,7 @@ impl Hypervisor for Docker {
             snapshot: false,
             exec: true,
             resize: true,
+            console: false,
         }
     }
 
@@ -566,6 +614,11 @@ impl Hypervisor for Docker {
     async fn list(&self) -> Result<Vec<Observed>> {
         let limit = self.config.create_timeout;
         self.timed(limit, "instance", "listing", self.observe_all())
+            .await
+    }
+
+    async fn origin(&self, id: InstanceId) -> Result<Origin> {
+        self.asked("asking what it was made from", self.origin_of(id))
             .await
     }
 

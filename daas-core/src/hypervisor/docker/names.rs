@@ -13,6 +13,9 @@ pub(super) const INSTALLATION: &str = "daas.installation";
 pub(super) const INSTANCE: &str = "daas.instance";
 /// Port on which the desktop listens.
 pub(super) const PORT: &str = "daas.port";
+/// The slug of its application, and whose it was when it was made.
+pub(super) const APP: &str = "daas.app";
+pub(super) const OWNER: &str = "daas.owner";
 /// What the guard was started with.
 pub(super) const GUARD: &str = "daas.guard";
 

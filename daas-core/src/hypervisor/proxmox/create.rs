@@ -54,7 +54,7 @@ impl Proxmox {
     pub(super) async fn create_all(&self, spec: &Spec) -> Result<(), Trouble> {
         let _turn = self.turns.take(spec.id).await;
         match self.find_any(spec.id).await? {
-            Some(Own { port: Some(_), .. }) => return Ok(()),
+            Some(Own { reach: Some(_), .. }) => return Ok(()),
             Some(own) => return self.finish(spec, &own.guest).await,
             None => {}
         }
@@ -211,7 +211,7 @@ impl Proxmox {
     /// Sets a clone up. All of it can be done again; the tags at the end say that it is done.
     async fn finish(&self, spec: &Spec, guest: &Guest) -> Result<(), Trouble> {
         let limits = limits(spec, guest.kind, self.config.cloud_init_user.as_deref());
-        let tags = Form::new().with("tags", self.marks.tags(spec.id, spec.port));
+        let tags = Form::new().with("tags", self.marks.tags(spec.id, spec.reach));
         let steps = [
             Step::Configure(limits),
             Step::Grow(spec.resources),

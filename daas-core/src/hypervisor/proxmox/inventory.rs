@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::Proxmox;
-use super::client::{Class, Fault, Guest, Resource, ResourceKind};
+use super::client::{Class, Fault, Guest, Kind, Resource, ResourceKind};
 use super::trouble::Trouble;
-use crate::model::InstanceId;
+use crate::model::{InstanceId, Reach};
 
 /// For how long the list of guests may be used again.
 const CACHED: Duration = Duration::from_secs(1);
@@ -18,8 +18,8 @@ const CACHED: Duration = Duration::from_secs(1);
 pub(super) struct Own {
     pub(super) guest: Guest,
     pub(super) id: InstanceId,
-    /// Where its desktop listens, once it is finished.
-    pub(super) port: Option<u16>,
+    /// How people get to its desktop, once it is finished.
+    pub(super) reach: Option<Reach>,
 }
 
 /// The list of guests, and when it was read.
@@ -36,8 +36,19 @@ impl Proxmox {
         }
         let when = Instant::now();
         let list = Arc::new(self.client.resources(ResourceKind::Guests).await?);
+        self.note_containers(&list);
         *held = Some((when, Arc::clone(&list)));
         Ok(list)
+    }
+
+    fn note_containers(&self, list: &[Resource]) {
+        let own = list.iter().filter_map(|resource| self.own(resource));
+        let containers = own.filter(|own| own.guest.kind == Kind::Lxc);
+        let found = containers.map(|own| own.id).collect();
+        let mut containers = self.containers.lock();
+        *containers
+            .as_deref_mut()
+            .unwrap_or_else(|poisoned| poisoned.get_mut()) = found;
     }
 
     /// Between two looks at a guest that somebody works on.
@@ -72,7 +83,7 @@ impl Proxmox {
         Some(Own {
             guest,
             id: marked.id,
-            port: Some(marked.port),
+            reach: Some(marked.reach),
         })
     }
 
@@ -139,13 +150,13 @@ impl Proxmox {
         let id = name.and_then(|name| self.marks.named(name));
         let description = config.value("description").unwrap_or_default();
         let id = id.filter(|id| self.marks.described(description, *id));
-        let port = config
+        let marked = config
             .value("tags")
             .and_then(|tags| self.marks.tagged(tags));
         Ok(id.map(|id| Own {
             guest,
             id,
-            port: port.map(|marked| marked.port),
+            reach: marked.map(|marked| marked.reach),
         }))
     }
 

@@ -50,7 +50,8 @@ pub use config::{Cloning, Config, Installation, Network};
 
 use std::collections::HashSet;
 use std::future::Future;
-use std::sync::Mutex;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -65,7 +66,8 @@ use self::trouble::{BACKEND, Trouble};
 use self::turns::Turns;
 use self::watch::Picture;
 use super::{
-    Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, Spec, Usage,
+    Abilities, Console, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, Origin,
+    Spec, Usage,
 };
 use crate::error::{Error, Result};
 use crate::model::{InstanceId, Snapshot, SnapshotName};
@@ -85,6 +87,8 @@ pub struct Proxmox {
     cloning: Mutex<HashSet<u32>>,
     seen: Mutex<Seen>,
     macs: Macs,
+    /// Instances that were seen to be containers, which cannot be frozen.
+    containers: Mutex<HashSet<InstanceId>>,
     used: Uses,
     /// What instances were made to do since it was last looked for events.
     done: Mutex<Picture>,
@@ -107,6 +111,7 @@ impl Proxmox {
             cloning: Mutex::default(),
             seen: Mutex::default(),
             macs: Mutex::default(),
+            containers: Mutex::default(),
             used: Mutex::default(),
             done: Mutex::default(),
         })
@@ -168,6 +173,18 @@ impl Hypervisor for Proxmox {
             snapshot: true,
             exec: false,
             resize: false,
+            console: true,
+        }
+    }
+
+    fn can_with(&self, id: InstanceId) -> Abilities {
+        let containers = self.containers.lock();
+        let is_container = containers
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&id);
+        Abilities {
+            suspend: !is_container,
+            ..self.can()
         }
     }
 
@@ -225,6 +242,21 @@ impl Hypervisor for Proxmox {
         self.timed(limit, "instance", "listing", call).await
     }
 
+    /// The cluster tells no passwords.
+    async fn origin(&self, id: InstanceId) -> Result<Origin> {
+        let call = async {
+            let own = self.instance(id).await?;
+            let config = self.client.config(&own.guest).await?;
+            let (app, owner) = Marks::origin(config.value("description").unwrap_or_default());
+            Ok(Origin {
+                app,
+                owner,
+                password: None,
+            })
+        };
+        self.asked("asking what it was made from", call).await
+    }
+
     /// Processor time is estimated.
     async fn usage(&self, id: InstanceId) -> Result<Usage> {
         self.asked("measuring", self.measure(id)).await
@@ -243,6 +275,15 @@ impl Hypervisor for Proxmox {
     /// Not supported.
     async fn resize(&self, id: InstanceId, _width: u32, _height: u32) -> Result<()> {
         self.unsupported(id, "resizing the screen").await
+    }
+
+    async fn console(&self, id: InstanceId, here: IpAddr, gateway: IpAddr) -> Result<Console> {
+        let bridge = self.bridge(id, here, gateway).await?;
+        // It ends by itself.
+        Ok(Console {
+            address: bridge.address,
+            password: bridge.password,
+        })
     }
 
     async fn snapshots(&self, id: InstanceId) -> Result<Vec<Snapshot>> {

@@ -14,7 +14,7 @@ use super::inventory::Own;
 use super::power::State;
 use super::trouble::Trouble;
 use crate::hypervisor::{Observed, PowerState, Usage, probe};
-use crate::model::{Endpoint, InstanceId};
+use crate::model::{Endpoint, InstanceId, Reach};
 
 /// Time for a desktop to answer when it is looked at.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -89,7 +89,10 @@ impl Proxmox {
             State::Paused => return of(PowerState::Suspended, None),
             State::Running => {}
         }
-        let endpoint = self.endpoint(own).await;
+        let Some(Reach::Port(port)) = own.reach else {
+            return of(PowerState::Running, None);
+        };
+        let endpoint = self.endpoint(own, port).await;
         if let Some(endpoint) = endpoint
             && probe::answers(endpoint, ANSWER).await
         {
@@ -106,8 +109,7 @@ impl Proxmox {
     }
 
     /// Where a desktop is, by what its guest says, as far as that is believed.
-    async fn endpoint(&self, own: &Own) -> Option<Endpoint> {
-        let port = own.port?;
+    async fn endpoint(&self, own: &Own, port: u16) -> Option<Endpoint> {
         let interfaces = match self.client.interfaces(&own.guest).await {
             Ok(interfaces) => interfaces,
             Err(fault) => {

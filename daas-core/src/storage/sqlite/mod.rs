@@ -279,6 +279,14 @@ impl Instances for Sqlite {
         .await
     }
 
+    async fn adopt(&self, instance: Instance) -> Result<Instance> {
+        let keys = self.keys.clone();
+        self.write("keeping an instance", move |db| {
+            query::adopt(db, &keys, instance)
+        })
+        .await
+    }
+
     async fn add_waiting(&self, instance: Instance, most: u32, bounds: Bounds) -> Result<bool> {
         let keys = self.keys.clone();
         self.write("keeping an instance", move |db| {

@@ -350,6 +350,14 @@ pub(super) fn user(db: &Connection, id: UserId) -> Answer<User> {
     one(db, "user", sql, [Text(id)], rows::user)
 }
 
+/// Who may do all, and has been there longest.
+pub(super) fn first_admin(db: &Connection) -> Answer<User> {
+    let sql = "SELECT * FROM users
+               WHERE role = 'admin' AND NOT disabled AND deleted_at IS NULL
+               ORDER BY created_at, id LIMIT 1";
+    one(db, "administrator", sql, [], rows::user)
+}
+
 pub(super) fn count_users(db: &Connection) -> Answer<u64> {
     let sql = "SELECT count(*) FROM users WHERE deleted_at IS NULL";
     one(db, "user", sql, [], |row| row.get(0))

@@ -8,12 +8,12 @@ use super::rows::{self, Text};
 use super::sealed::purpose;
 use super::{Fault, hosts, quotas};
 use crate::access::By;
-use crate::audit::{Details, Target, TargetKind};
+use crate::audit::{AuditAction, Details, Target, TargetKind};
 use crate::error::Error;
 use crate::fleet::Bounds;
 use crate::model::{
-    Action, App, AppId, FailureReason, Instance, InstanceId, InstanceState, Quota, Timestamp,
-    Usage, UserId,
+    Action, App, AppId, FailureReason, HostName, Instance, InstanceId, InstanceState, Quota,
+    Timestamp, Usage, UserId,
 };
 use crate::storage::{Outcome, Transition};
 
@@ -73,11 +73,12 @@ pub(super) fn put_app(db: &Transaction<'_>, app: &App) -> Answer<AppId> {
         db,
         "application",
         "INSERT INTO apps (id, slug, name, description, icon, kind, image, protocol, port,
-                           cpu_millis, memory_mib, created_at, disk_mib, policies, hosts)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+                           cpu_millis, memory_mib, created_at, disk_mib, policies, hosts,
+                           log_in)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
          ON CONFLICT (slug) DO UPDATE SET name = ?3, description = ?4, icon = ?5, kind = ?6,
              image = ?7, protocol = ?8, port = ?9, cpu_millis = ?10, memory_mib = ?11,
-             disk_mib = ?13, policies = ?14, hosts = ?15
+             disk_mib = ?13, policies = ?14, hosts = ?15, log_in = ?16
          RETURNING *",
         params![
             Text(app.id),
@@ -94,7 +95,8 @@ pub(super) fn put_app(db: &Transaction<'_>, app: &App) -> Answer<AppId> {
             app.created_at.0,
             app.resources.disk_mib,
             Text(app.policies),
-            Text(&app.hosts)
+            Text(&app.hosts),
+            Text(&app.log_in)
         ],
         rows::app,
     )?;
@@ -128,6 +130,37 @@ pub(super) fn add_instance(
     let now = instance.created_at;
     quotas::check(db, instance, bounds.general, now, Usage::plus_new)?;
     let host = hosts::place(db, instance, bounds)?;
+    insert(db, keys, instance, host)
+}
+
+/// The owner is whom it says, if they are still there.
+pub(super) fn adopt(
+    db: &Transaction<'_>,
+    keys: &Keyring,
+    mut instance: Instance,
+) -> Answer<Instance> {
+    let owner = instance.owner.map(|owner| super::people::user(db, owner));
+    let owner = match owner {
+        Some(Ok(owner)) => owner,
+        _ => super::people::first_admin(db)?,
+    };
+    instance.owner = Some(owner.id);
+    insert(db, keys, &instance, instance.host.clone())?;
+    let name = app(db, instance.app)?.name;
+    let target = Target::new(TargetKind::Instance, instance.id, &name);
+    let now = instance.created_at;
+    let mut entry = By::system().did(AuditAction::InstanceAdopt, target, now);
+    entry.after = Some(Details::of(&json!({ "owner": owner.name })));
+    super::audit_log::append(db, entry)?;
+    self::instance(db, keys, instance.id)
+}
+
+fn insert(
+    db: &Transaction<'_>,
+    keys: &Keyring,
+    instance: &Instance,
+    host: Option<HostName>,
+) -> Answer<()> {
     let purpose = purpose("instances", "password", instance.id);
     let password = keys.seal(&purpose, &instance.password)?;
     let added = change(
@@ -139,7 +172,7 @@ pub(super) fn add_instance(
             Text(instance.id),
             instance.owner.map(Text),
             Text(instance.app),
-            Text(InstanceState::Requested),
+            Text(instance.state),
             instance.revision,
             password,
             instance.created_at.0,

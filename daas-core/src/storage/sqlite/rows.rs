@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::model::{
     ApiToken, App, AppId, AppKind, Endpoint, External, FailureReason, HostName, Instance,
-    InstanceId, InstanceState, Policies, Protocol, Resources, Role, Session, SessionId, Source,
-    Timestamp, TokenId, User, UserId,
+    InstanceId, InstanceState, LogIn, Policies, Protocol, Resources, Role, Session, SessionId,
+    Source, Timestamp, TokenId, User, UserId,
 };
 use crate::secret::Secret;
 use crate::storage::{Ticket, Transition};
@@ -134,6 +134,7 @@ pub(super) fn app(row: &Row<'_>) -> rusqlite::Result<App> {
         },
         policies: text::<Policies>(row, "policies")?,
         hosts: text(row, "hosts")?,
+        log_in: text::<LogIn>(row, "log_in")?,
         created_at: time(row, "created_at")?,
     })
 }

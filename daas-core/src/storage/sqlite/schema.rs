@@ -11,6 +11,7 @@ pub(super) fn migrations() -> Migrations<'static> {
         M::up(FLEET).foreign_key_check(),
         M::up(POLICIES),
         M::up(HOSTS),
+        M::up(LOG_INS),
     ])
 }
 
@@ -264,6 +265,11 @@ CREATE TABLE hosts (
     drained INTEGER NOT NULL
 ) STRICT;
 ALTER TABLE apps ADD COLUMN hosts TEXT NOT NULL DEFAULT '[]';
+";
+
+/// How people are logged in to the desktops of an application.
+const LOG_INS: &str = "
+ALTER TABLE apps ADD COLUMN log_in TEXT NOT NULL DEFAULT '{}';
 ";
 
 #[cfg(test)]

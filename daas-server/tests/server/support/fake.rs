@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::future::pending;
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
@@ -9,18 +10,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use daas_core::gateway::{ConnectError, Connection, Display, Gateway, Status, Target};
 use daas_core::hypervisor::{
-    Abilities, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, PowerState, Spec,
-    Usage,
+    Abilities, Console, ExecOutput, HostReport, Hypervisor, HypervisorEvent, Observed, PowerState,
+    Spec, Usage,
 };
-use daas_core::model::{Endpoint, InstanceId, Snapshot, SnapshotName, Timestamp};
-use daas_core::{Error, Result};
+use daas_core::model::{Endpoint, InstanceId, Reach, Snapshot, SnapshotName, Timestamp};
+use daas_core::{Error, Result, Secret};
 use tokio::sync::mpsc;
 
 /// Both at once.
 #[derive(Default)]
 pub struct Fake {
     images: HashSet<String>,
-    instances: Mutex<HashMap<InstanceId, (PowerState, u16)>>,
+    instances: Mutex<HashMap<InstanceId, (PowerState, Reach)>>,
+    /// Consoles that were opened: of which, where, and for which gateway.
+    pub consoles: Mutex<Vec<(InstanceId, IpAddr, IpAddr)>>,
     kept: Mutex<BTreeSet<(InstanceId, SnapshotName)>>,
     /// Whoever holds it keeps snapshots from being made.
     pub gate: tokio::sync::Mutex<()>,
@@ -98,19 +101,20 @@ impl Fake {
         Ok(self.instances.lock().unwrap().get(&id).ok_or(NOT_FOUND)?.0)
     }
 
-    fn observe(&self, id: InstanceId, (power, port): (PowerState, u16)) -> Observed {
+    fn observe(&self, id: InstanceId, (power, reach): (PowerState, Reach)) -> Observed {
         let power = match power {
             PowerState::Running if self.slow.load(SeqCst) => PowerState::Starting,
             power => power,
         };
-        let endpoint = Endpoint {
-            address: [10, 0, 0, 1].into(),
-            port,
+        let address = [10, 0, 0, 1].into();
+        let endpoint = match (power, reach) {
+            (PowerState::Stopped, _) | (_, Reach::Console) => None,
+            (_, Reach::Port(port)) => Some(Endpoint { address, port }),
         };
         Observed {
             id,
             power,
-            endpoint: (power != PowerState::Stopped).then_some(endpoint),
+            endpoint,
         }
     }
 
@@ -157,6 +161,7 @@ impl Hypervisor for Fake {
             snapshot: !self.plain.load(SeqCst),
             exec: true,
             resize: true,
+            console: true,
         }
     }
 
@@ -167,7 +172,7 @@ impl Hypervisor for Fake {
     async fn create(&self, spec: &Spec) -> Result<()> {
         self.reach().await?;
         let mut instances = self.instances.lock().unwrap();
-        let fresh = (PowerState::Stopped, spec.port);
+        let fresh = (PowerState::Stopped, spec.reach);
         instances.entry(spec.id).or_insert(fresh);
         Ok(())
     }
@@ -238,6 +243,15 @@ impl Hypervisor for Fake {
 
     async fn resize(&self, id: InstanceId, _: u32, _: u32) -> Result<()> {
         self.inspect(id).await.map(drop)
+    }
+
+    async fn console(&self, id: InstanceId, here: IpAddr, gateway: IpAddr) -> Result<Console> {
+        self.inspect(id).await?;
+        self.consoles.lock().unwrap().push((id, here, gateway));
+        Ok(Console {
+            address: (here, 5999).into(),
+            password: Secret::new("of-the-console".to_owned()),
+        })
     }
 
     async fn snapshots(&self, id: InstanceId) -> Result<Vec<Snapshot>> {

@@ -1,6 +1,6 @@
 //! What a store is filled with.
 
-use daas_core::model::{App, AppId, AppKind, Policies, Protocol, Resources, Timestamp};
+use daas_core::model::{App, AppId, AppKind, LogIn, Policies, Protocol, Resources, Timestamp};
 
 /// An application in a container that is shown by VNC.
 pub fn app(slug: &str) -> App {
@@ -14,6 +14,7 @@ pub fn app(slug: &str) -> App {
         image: format!("daas/{slug}"),
         protocol: Protocol::Vnc,
         port: 5901,
+        log_in: LogIn::default(),
         resources: Resources {
             cpu_millis: 1000,
             memory_mib: 512,

@@ -1,0 +1,200 @@
+//! The real program beside a cluster of Proxmox VE, which is the simulator of `daas-core`: people
+//! see the console of a machine, which is in no network that anybody else could reach.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed test may panic"
+)]
+
+#[allow(dead_code, unreachable_pub, reason = "it is made for more tests")]
+#[path = "server/support/client.rs"]
+mod client;
+#[path = "../../daas-core/tests/support/guacd.rs"]
+mod guacd;
+#[allow(dead_code, unreachable_pub, reason = "it is made for more tests")]
+#[path = "../../daas-core/tests/support/pve/mod.rs"]
+mod pve;
+#[path = "support/mod.rs"]
+mod sockets;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use client::Client;
+use guacd::{Guacd, Handshake, Peer, VNC_1_6};
+use pve::{Simulator, TOKEN_ID, TOKEN_SECRET, Timing};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+const PASSWORD: &str = "given horse";
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    timeout(DEADLINE, future).await.expect("it takes too long")
+}
+
+/// A server with a cluster and a guacd; machines are `machine`, containers `container`.
+struct Lab {
+    server: Child,
+    address: SocketAddr,
+    guacd: Guacd,
+    _simulator: Simulator,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        drop(self.server.kill());
+        drop(self.server.wait());
+    }
+}
+
+fn config(simulator: &Simulator, guacd: &Guacd) -> String {
+    let cluster = format!(
+        "[docker]\nenabled = false\n\
+         [gateway]\nguacd = [\"{}\"]\n\
+         [[proxmox]]\nname = \"pve\"\nurls = [\"https://{}\"]\n\
+         token_id = \"{TOKEN_ID}\"\ntoken_secret_file = \"token\"\nfingerprints = [\"{}\"]\n\
+         vmids = [5000, 5099]\nnetworks = [\"127.64.0.0/10\"]\npool = \"desktops\"\n",
+        guacd.address(),
+        simulator.address(),
+        simulator.fingerprint,
+    );
+    let apps = [("machine", "desktop"), ("container", "small")].map(|(slug, template)| {
+        format!(
+            "[[catalogue.apps]]\nslug = \"{slug}\"\nname = \"{slug}\"\nimage = \"{template}\"\n\
+             protocol = \"console\"\n"
+        )
+    });
+    cluster + &apps.concat()
+}
+
+impl Lab {
+    async fn start() -> Self {
+        let (simulator, guacd) = (Simulator::start(Timing::short()), Guacd::start().await);
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name| folder.path().join(name);
+        fs::write(path("daas.toml"), config(&simulator, &guacd)).unwrap();
+        fs::write(path("token"), TOKEN_SECRET).unwrap();
+        fs::set_permissions(path("token"), fs::Permissions::from_mode(0o600)).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_daas-server"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DAAS_")) {
+            command.env_remove(name);
+        }
+        command.current_dir(folder.path());
+        command.args(["serve", "--config", "daas.toml", "--port", "0"]);
+        command.env("DAAS_ADMIN_PASSWORD", PASSWORD);
+        let mut server = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
+        let address = lines.find_map(|line| {
+            let line = line.unwrap();
+            let (_, address) = line.split_once("listening on http://")?;
+            address.split(' ').next()?.parse().ok()
+        });
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            server,
+            address: address.expect("it ended before it listened"),
+            guacd,
+            _simulator: simulator,
+            _folder: folder,
+        }
+    }
+
+    async fn log_in(&self) -> Client {
+        let mut client = Client::new(self.address);
+        client.log_in("admin", PASSWORD).await;
+        client
+    }
+
+    /// Launches an application, and answers what is shown of it once it runs.
+    async fn launch(&self, client: &Client, slug: &str) -> Value {
+        let apps = client.get("/api/v1/apps").await.json();
+        let apps = apps["items"].as_array();
+        let app = apps.unwrap().iter().find(|app| app["slug"] == slug);
+        let body = json!({"app_id": app.unwrap()["id"]});
+        let launched = client.post("/api/v1/instances", &body).await.json();
+        let path = format!("/api/v1/instances/{}", launched["id"].as_str().unwrap());
+        until(client, &path, "running").await
+    }
+
+    /// Opens a desktop, as far as guacd is told where it is.
+    async fn open(&self, client: &Client, id: &Value) -> (sockets::Client, Peer, Handshake) {
+        let path = format!("/api/v1/instances/{}/tunnel", id.as_str().unwrap());
+        let given = client.act(&path).await.json();
+        let ticket = given["ticket"].as_str().unwrap();
+        let mut head = sockets::head(&format!("/api/v1/tunnel?ticket={ticket}"));
+        head.retain(|line| !line.starts_with("Host:") && !line.starts_with("Origin:"));
+        head.push(format!("Host: {}", self.address));
+        head.push(format!("Origin: http://{}", self.address));
+        head.push(format!("Cookie: {}", client.cookie.as_ref().unwrap()));
+        let (stream, answer) = sockets::request(self.address, &head).await;
+        assert!(answer.starts_with("http/1.1 101 "), "{answer}");
+        let (peer, said) = within(self.guacd.accept_session(VNC_1_6)).await;
+        (sockets::Client { stream }, peer, said)
+    }
+}
+
+async fn until(client: &Client, path: &str, state: &str) -> Value {
+    let began = Instant::now();
+    loop {
+        let shown = client.get(path).await.json();
+        if shown["state"] == state {
+            return shown;
+        }
+        assert!(began.elapsed() < DEADLINE, "not {state}: {shown}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Goes where guacd is told to go, and hears a VNC server there.
+async fn is_greeted(said: &Handshake) {
+    let value = |name| said.value(name).unwrap();
+    assert_eq!(said.select, "vnc");
+    assert!(value("password").len() >= 8, "it changes each time");
+    let address: SocketAddr = format!("{}:{}", value("hostname"), value("port"))
+        .parse()
+        .unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut greeting = [0; 12];
+    within(stream.read_exact(&mut greeting)).await.unwrap();
+    assert_eq!(&greeting, b"RFB 003.008\n");
+}
+
+#[tokio::test]
+async fn the_console_of_a_machine_is_a_desktop() {
+    let lab = Lab::start().await;
+    let client = lab.log_in().await;
+    let shown = lab.launch(&client, "machine").await;
+    assert_eq!(shown["abilities"]["suspend"], true, "{shown}");
+    let mut ports = Vec::new();
+    for _ in 0..2 {
+        let (_socket, _peer, said) = lab.open(&client, &shown["id"]).await;
+        is_greeted(&said).await;
+        ports.push(said.value("port").map(str::to_owned));
+    }
+    assert_ne!(ports[0], ports[1], "each way is used once");
+}
+
+#[tokio::test]
+async fn containers_are_not_offered_to_be_suspended() {
+    let lab = Lab::start().await;
+    let client = lab.log_in().await;
+    let shown = lab.launch(&client, "container").await;
+    let (_socket, _peer, said) = lab.open(&client, &shown["id"]).await;
+    is_greeted(&said).await;
+    assert_eq!(shown["abilities"]["suspend"], false, "{shown}");
+    let path = format!("/api/v1/instances/{}", shown["id"].as_str().unwrap());
+    let refused = client.act(&format!("{path}/suspend")).await;
+    let why = refused.problem(409);
+    assert_eq!(why, "The host of this desktop cannot suspend it.");
+    assert_eq!(client.get(&path).await.json()["state"], "running");
+}
