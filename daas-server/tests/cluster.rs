@@ -46,7 +46,7 @@ struct Lab {
     server: Child,
     address: SocketAddr,
     guacd: Guacd,
-    _simulator: Simulator,
+    simulator: Simulator,
     _folder: tempfile::TempDir,
 }
 
@@ -104,7 +104,7 @@ impl Lab {
             server,
             address: address.expect("it ended before it listened"),
             guacd,
-            _simulator: simulator,
+            simulator,
             _folder: folder,
         }
     }
@@ -182,6 +182,37 @@ async fn the_console_of_a_machine_is_a_desktop() {
         ports.push(said.value("port").map(str::to_owned));
     }
     assert_ne!(ports[0], ports[1], "each way is used once");
+}
+
+/// The page answers at once meanwhile, and says that it may be otherwise by now.
+#[tokio::test]
+async fn a_node_that_is_silent_makes_its_desktops_stale_until_it_is_back() {
+    let lab = Lab::start().await;
+    let client = lab.log_in().await;
+    let shown = lab.launch(&client, "machine").await;
+    let path = format!("/api/v1/instances/{}", shown["id"].as_str().unwrap());
+    assert_eq!(shown["stale"], false);
+    let mut slowest = Duration::ZERO;
+    for is_on in [false, true] {
+        let guest = |guest: &&pve::Guest| !guest.is_template();
+        lab.simulator.world(|world| {
+            let node = world.guests.values().find(guest).unwrap().node.clone();
+            world.nodes.insert(node, is_on);
+        });
+        let began = Instant::now();
+        loop {
+            let asked = Instant::now();
+            let shown = client.get(&path).await.json();
+            slowest = slowest.max(asked.elapsed());
+            assert_eq!(shown["state"], "running");
+            if shown["stale"] == !is_on {
+                break;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "{shown}");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+    println!("the slowest answer took {slowest:?}");
 }
 
 #[tokio::test]

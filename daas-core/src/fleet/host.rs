@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use super::{Capacity, FleetConfig, HostSetup, Room};
 use crate::error::chain;
 use crate::hypervisor::{Abilities, HostReport, Hypervisor};
-use crate::model::{HostName, Label, Timestamp};
+use crate::model::{HostName, InstanceId, Label, Timestamp};
 
 /// Most images of which it is remembered whether they are there.
 const IMAGES_MAX: usize = 1024;
@@ -84,6 +84,8 @@ pub(crate) struct Host {
     asking: tokio::sync::Mutex<Asked>,
     seen: Mutex<Seen>,
     orphans: AtomicUsize,
+    /// Instances on parts of it that cannot be asked.
+    silent: Mutex<BTreeSet<InstanceId>>,
 }
 
 impl Host {
@@ -98,6 +100,7 @@ impl Host {
             asking: tokio::sync::Mutex::default(),
             seen: Mutex::default(),
             orphans: AtomicUsize::new(0),
+            silent: Mutex::default(),
         }
     }
 
@@ -246,6 +249,18 @@ impl Host {
             can: self.hypervisor.can(),
             orphans: self.orphans.load(Relaxed),
         }
+    }
+
+    pub(crate) fn set_silent(&self, instances: BTreeSet<InstanceId>) {
+        *self.silent() = instances;
+    }
+
+    pub(super) fn is_silent(&self, instance: InstanceId) -> bool {
+        self.silent().contains(&instance)
+    }
+
+    fn silent(&self) -> MutexGuard<'_, BTreeSet<InstanceId>> {
+        self.silent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn set_orphans(&self, count: usize) {

@@ -160,6 +160,14 @@ impl Fleet {
         Some(host.state())
     }
 
+    /// Whether what is known of an instance may be otherwise by now, as its host, or that part of
+    /// it on which it is, does not answer.
+    #[must_use]
+    pub fn is_stale(&self, instance: &Instance) -> bool {
+        let host = self.host_of(instance.host.as_ref());
+        host.is_none_or(|host| host.state() != HostState::Fine || host.is_silent(instance.id))
+    }
+
     /// What can be done with an instance on its host; nothing where it is not configured any more.
     #[must_use]
     pub fn abilities_of(&self, instance: &Instance) -> Abilities {

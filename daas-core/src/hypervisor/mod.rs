@@ -75,6 +75,9 @@ pub enum PowerState {
     Suspended,
     /// Runs, but its desktop does not answer any more.
     Unhealthy,
+    /// Nothing is known: it is on a part of the backend that cannot be asked, such as a node of
+    /// a cluster. Only a [`list`](Hypervisor::list) says so.
+    Unreachable,
     /// Is not there, though something that was made for it is. Only a
     /// [`list`](Hypervisor::list) says so; removing it takes that away.
     Absent,

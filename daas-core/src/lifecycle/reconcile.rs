@@ -140,7 +140,10 @@ impl Lifecycle {
             .into_iter()
             .map(|observed| (observed.id, observed))
             .collect();
-        let mut misplaced = 0;
+        let silent = observed.values();
+        let silent = silent.filter(|seen| seen.power == PowerState::Unreachable);
+        host.set_silent(silent.map(|seen| seen.id).collect());
+        let (mut misplaced, mut all) = (0, Ok(()));
         for row in rows {
             let seen = observed.remove(&row.id);
             if !self.is_on(&row, host) {
@@ -148,8 +151,9 @@ impl Lifecycle {
             } else if row.state.pending().is_some() {
                 self.take_up(row);
             } else if Verdict::of(&row, seen.as_ref()) != Verdict::Fine {
-                // What was seen may be older than the row.
-                self.look_at(row.id).await?;
+                // What was seen may be older than the row. Others are looked at all the same
+                // where this one cannot be.
+                all = all.and(self.look_at(row.id).await);
             }
         }
         // What a row of another host knows is not there by us, and nobody knows what it is.
@@ -158,7 +162,7 @@ impl Lifecycle {
             left += usize::from(!self.settle_orphan(host, &seen).await);
         }
         host.set_orphans(left);
-        Ok(())
+        all
     }
 
     fn is_on(&self, row: &Instance, host: &Host) -> bool {
@@ -186,6 +190,7 @@ impl Lifecycle {
             return true;
         };
         match self.shared.config.orphans {
+            _ if seen.power == PowerState::Unreachable => false,
             Orphans::Remove => remove_orphan(host, id).await,
             // Of what is gone there is nothing to be kept.
             Orphans::Adopt if seen.power == PowerState::Absent => remove_orphan(host, id).await,
@@ -337,9 +342,10 @@ const fn adopted(power: PowerState) -> InstanceState {
     match power {
         PowerState::Stopped | PowerState::Absent => InstanceState::Stopped,
         PowerState::Suspended => InstanceState::Suspended,
-        PowerState::Starting | PowerState::Running | PowerState::Unhealthy => {
-            InstanceState::Starting
-        }
+        PowerState::Starting
+        | PowerState::Running
+        | PowerState::Unhealthy
+        | PowerState::Unreachable => InstanceState::Starting,
     }
 }
 

@@ -7,10 +7,35 @@ use daas_core::Error;
 use daas_core::fleet::HostState;
 use daas_core::hypervisor::PowerState;
 use daas_core::lifecycle::Orphans;
-use daas_core::model::{Action, InstanceState};
+use daas_core::model::{Action, InstanceId, InstanceState};
 use tokio::time::timeout;
 
 use crate::{DEADLINE, until, world};
+
+/// A node of a cluster whose others answer.
+#[tokio::test]
+async fn what_is_on_a_part_that_is_silent_is_stale_and_left_alone() {
+    let world = world(Orphans::Remove).await;
+    world.fleet.refresh().await;
+    let (id, n) = world.running().await;
+    let (other, m) = world.running().await;
+    let orphan = InstanceId::random();
+    assert!(!world.fleet.is_stale(&world.row(id).await));
+    for silent in [id, orphan] {
+        world.machines[n].put(silent, PowerState::Unreachable);
+    }
+    // The rest is looked after all the same.
+    world.machines[m].put(other, PowerState::Stopped);
+    world.lifecycle.reconcile().await.unwrap();
+    assert!(world.fleet.is_stale(&world.row(id).await));
+    assert_eq!(world.row(id).await.state, InstanceState::Running);
+    assert_eq!(world.row(other).await.state, InstanceState::Stopped);
+    assert!(!world.fleet.is_stale(&world.row(other).await));
+    assert!(world.machines[n].power(orphan).is_some(), "removed");
+    world.machines[n].put(id, PowerState::Running);
+    world.lifecycle.reconcile().await.unwrap();
+    assert!(!world.fleet.is_stale(&world.row(id).await));
+}
 
 #[tokio::test]
 async fn a_silent_host_delays_nobody_and_comes_back_without_a_hand() {

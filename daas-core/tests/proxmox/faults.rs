@@ -286,7 +286,10 @@ async fn a_node_that_is_off_takes_nothing_away() {
         assert_eq!(next(&mut events).await, Some(HypervisorEvent::Changed(id)));
         // Not gone: nobody knows.
         let listed = lab.proxmox.list().await.unwrap();
-        assert_eq!((listed[0].id, listed[0].power), (id, PowerState::Unhealthy));
+        assert_eq!(
+            (listed[0].id, listed[0].power),
+            (id, PowerState::Unreachable)
+        );
         for answer in [
             lab.proxmox.start(id).await,
             lab.proxmox.stop(id, SOON).await,

@@ -184,7 +184,7 @@ impl<'a> InstanceView<'a> {
             suspend: can.suspend,
             snapshot: can.snapshot,
         };
-        self.stale = state != Some(HostState::Fine);
+        self.stale = fleet.is_stale(instance);
         self.place = may_see.then(|| PlaceView {
             host: instance.host.as_ref(),
             host_state: state.map_or("unknown", HostState::as_str),

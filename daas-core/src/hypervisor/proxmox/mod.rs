@@ -235,7 +235,7 @@ impl Hypervisor for Proxmox {
         self.asked("inspecting", self.observe(id)).await
     }
 
-    /// Instances on nodes that cannot be asked are `Unhealthy`.
+    /// Instances on nodes that cannot be asked are `Unreachable`.
     async fn list(&self) -> Result<Vec<Observed>> {
         let limit = self.config.power_timeout;
         let call = self.observe_all();

@@ -224,7 +224,7 @@ impl Proxmox {
             }
             Some(Listed::Silent) => Ok(Some(Observed {
                 id: own.id,
-                power: PowerState::Unhealthy,
+                power: PowerState::Unreachable,
                 endpoint: None,
             })),
             // It moved between the two lists, or is gone, or its node does not say enough.
