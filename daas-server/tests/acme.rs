@@ -7,6 +7,9 @@
     reason = "a failed test may panic"
 )]
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -165,11 +168,7 @@ fn config(folder: &Path, pebble: &Pebble, names: &[&str]) -> PathBuf {
 }
 
 fn program(folder: &Path, command: &str, config: &Path) -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_daas-server"));
-    program.current_dir(folder);
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DAAS_")) {
-        program.env_remove(name);
-    }
+    let mut program = program::program(folder);
     program.arg(command).arg("--config").arg(config);
     program.env("DAAS_ADMIN_PASSWORD", "given horse");
     program

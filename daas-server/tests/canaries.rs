@@ -24,6 +24,8 @@ mod client;
 mod docker;
 #[path = "../../daas-core/tests/support/guacd.rs"]
 mod guacd;
+#[path = "support/program.rs"]
+mod program;
 #[path = "../../daas-core/tests/support/provider.rs"]
 mod provider;
 #[path = "../../daas-core/tests/support/slapd.rs"]

@@ -12,6 +12,8 @@
 mod client;
 #[path = "../../daas-core/tests/support/guacd.rs"]
 mod guacd;
+#[path = "support/program.rs"]
+mod program;
 #[allow(dead_code, unreachable_pub, reason = "it is made for more tests")]
 #[path = "../../daas-core/tests/support/pve/mod.rs"]
 mod pve;
@@ -19,10 +21,8 @@ mod pve;
 mod sockets;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -32,6 +32,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use client::Client;
 use guacd::{Guacd, Handshake, Peer, VNC_1_6};
+use program::{Server, program};
 use pve::{Simulator, TOKEN_ID, TOKEN_SECRET, Timing};
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -43,18 +44,10 @@ async fn within<T>(future: impl Future<Output = T>) -> T {
 
 /// A server with a cluster and a guacd; machines are `machine`, containers `container`.
 struct Lab {
-    server: Child,
-    address: SocketAddr,
+    server: Server,
     guacd: Guacd,
     simulator: Simulator,
     _folder: tempfile::TempDir,
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        drop(self.server.kill());
-        drop(self.server.wait());
-    }
 }
 
 fn config(simulator: &Simulator, guacd: &Guacd) -> String {
@@ -85,24 +78,11 @@ impl Lab {
         fs::write(path("daas.toml"), config(&simulator, &guacd)).unwrap();
         fs::write(path("token"), TOKEN_SECRET).unwrap();
         fs::set_permissions(path("token"), fs::Permissions::from_mode(0o600)).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_daas-server"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DAAS_")) {
-            command.env_remove(name);
-        }
-        command.current_dir(folder.path());
+        let mut command = program(folder.path());
         command.args(["serve", "--config", "daas.toml", "--port", "0"]);
         command.env("DAAS_ADMIN_PASSWORD", PASSWORD);
-        let mut server = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
-        let address = lines.find_map(|line| {
-            let line = line.unwrap();
-            let (_, address) = line.split_once("listening on http://")?;
-            address.split(' ').next()?.parse().ok()
-        });
-        std::thread::spawn(move || lines.for_each(drop));
         Self {
-            server,
-            address: address.expect("it ended before it listened"),
+            server: Server::start(&mut command),
             guacd,
             simulator,
             _folder: folder,
@@ -110,7 +90,7 @@ impl Lab {
     }
 
     async fn log_in(&self) -> Client {
-        let mut client = Client::new(self.address);
+        let mut client = Client::new(self.server.address);
         client.log_in("admin", PASSWORD).await;
         client
     }
@@ -131,12 +111,10 @@ impl Lab {
         let path = format!("/api/v1/instances/{}/tunnel", id.as_str().unwrap());
         let given = client.act(&path).await.json();
         let ticket = given["ticket"].as_str().unwrap();
-        let mut head = sockets::head(&format!("/api/v1/tunnel?ticket={ticket}"));
-        head.retain(|line| !line.starts_with("Host:") && !line.starts_with("Origin:"));
-        head.push(format!("Host: {}", self.address));
-        head.push(format!("Origin: http://{}", self.address));
-        head.push(format!("Cookie: {}", client.cookie.as_ref().unwrap()));
-        let (stream, answer) = sockets::request(self.address, &head).await;
+        let path = format!("/api/v1/tunnel?ticket={ticket}");
+        let (origin, cookie) = (client.origin.as_deref(), client.cookie.as_deref());
+        let head = sockets::head_of(&path, self.server.address, origin, cookie);
+        let (stream, answer) = sockets::request(self.server.address, &head).await;
         assert!(answer.starts_with("http/1.1 101 "), "{answer}");
         let (peer, said) = within(self.guacd.accept_session(VNC_1_6)).await;
         (sockets::Client { stream }, peer, said)

@@ -6,19 +6,15 @@
     reason = "a failed test may panic"
 )]
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-fn program(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_daas-server"));
-    command.current_dir(folder);
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DAAS_")) {
-        command.env_remove(name);
-    }
-    command
-}
+use program::program;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()

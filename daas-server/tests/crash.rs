@@ -33,6 +33,8 @@ mod many;
 mod outage;
 #[path = "crash/own_engine.rs"]
 mod own_engine;
+#[path = "support/program.rs"]
+mod program;
 #[path = "crash/random.rs"]
 mod random;
 #[path = "crash/restored.rs"]

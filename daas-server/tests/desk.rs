@@ -6,11 +6,10 @@
     reason = "a failed test may panic"
 )]
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::SocketAddr;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -20,8 +19,11 @@ use tokio::time::{Instant, sleep, timeout};
 #[allow(dead_code, unreachable_pub, reason = "it is made for more tests")]
 #[path = "server/support/client.rs"]
 mod client;
+#[path = "support/program.rs"]
+mod program;
 
 use client::Client;
+use program::{Server, program};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 const PASSWORD: &str = "given horse";
@@ -54,12 +56,7 @@ impl Installation {
     }
 
     fn program(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_daas-server"));
-        command.current_dir(self.folder.path());
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DAAS_")) {
-            command.env_remove(name);
-        }
-        command
+        program(self.folder.path())
     }
 
     fn run(&self, line: &str, input: &str) -> Ran {
@@ -97,18 +94,7 @@ impl Installation {
         let mut command = self.program();
         command.args(["serve", "--port", "0"]);
         command.env("DAAS_ADMIN_PASSWORD", PASSWORD);
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = lines.find_map(|line| {
-            let line = line.unwrap();
-            let (_, address) = line.split_once("listening on http://")?;
-            Some(address.split(' ').next()?.parse().unwrap())
-        });
-        std::thread::spawn(move || lines.for_each(drop));
-        Server {
-            child,
-            address: address.unwrap(),
-        }
+        Server::start(&mut command)
     }
 
     fn database(&self) -> PathBuf {
@@ -116,30 +102,15 @@ impl Installation {
     }
 }
 
-/// A server that ends with the test.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Server {
-    async fn log_in(&self, name: &str, password: &str) -> Option<Client> {
-        let mut client = Client::new(self.address);
-        let body = json!({"username": name, "password": password});
-        let answer = client.post("/api/v1/session", &body).await;
-        if answer.status == 401 {
-            return None;
-        }
-        client.log_in(name, password).await;
-        Some(client)
+async fn log_in(server: &Server, name: &str, password: &str) -> Option<Client> {
+    let mut client = Client::new(server.address);
+    let body = json!({"username": name, "password": password});
+    let answer = client.post("/api/v1/session", &body).await;
+    if answer.status == 401 {
+        return None;
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+    client.log_in(name, password).await;
+    Some(client)
 }
 
 #[tokio::test]
@@ -148,7 +119,7 @@ async fn users_are_made_and_listed() {
     let server = installation.serve();
     let made = installation.done("user add ada --role operator", "first horse\n");
     assert_eq!(made, "The user ada is made.\n");
-    let ada = server.log_in("ada", "first horse").await.unwrap();
+    let ada = log_in(&server, "ada", "first horse").await.unwrap();
     assert_eq!(
         ada.get("/api/v1/session").await.json()["user"]["role"],
         "operator"
@@ -206,17 +177,17 @@ async fn a_server_that_runs_follows_at_once() {
     let installation = Installation::new();
     installation.done("user add ada", "first horse\n");
     let server = installation.serve();
-    let ada = server.log_in("ada", "first horse").await.unwrap();
+    let ada = log_in(&server, "ada", "first horse").await.unwrap();
     installation.done("user passwd ada", "second horse\n");
     assert_eq!(ada.get("/api/v1/session").await.status, 401);
-    assert!(server.log_in("ada", "first horse").await.is_none());
-    let ada = server.log_in("ada", "second horse").await.unwrap();
+    assert!(log_in(&server, "ada", "first horse").await.is_none());
+    let ada = log_in(&server, "ada", "second horse").await.unwrap();
     let said = installation.done("user disable ada", "");
     assert_eq!(said, "ada is disabled.\n");
     assert_eq!(ada.get("/api/v1/session").await.status, 401);
-    assert!(server.log_in("ada", "second horse").await.is_none());
+    assert!(log_in(&server, "ada", "second horse").await.is_none());
     installation.done("user enable ada", "");
-    assert!(server.log_in("ada", "second horse").await.is_some());
+    assert!(log_in(&server, "ada", "second horse").await.is_some());
 }
 
 #[tokio::test]
@@ -230,7 +201,7 @@ async fn a_link_opens_an_account() {
     let client = Client::new(server.address);
     let accepted = client.post("/api/v1/invitations", &body).await;
     assert_eq!(accepted.status, 200, "{accepted:?}");
-    assert!(server.log_in("ada", "chosen horse").await.is_some());
+    assert!(log_in(&server, "ada", "chosen horse").await.is_some());
 }
 
 #[tokio::test]
@@ -259,7 +230,7 @@ async fn start_totp(client: &Client) -> String {
 async fn keys_are_rotated_beside_a_server() {
     let installation = Installation::new();
     let server = installation.serve();
-    let admin = server.log_in("admin", PASSWORD).await.unwrap();
+    let admin = log_in(&server, "admin", PASSWORD).await.unwrap();
     let secret = start_totp(&admin).await;
     let database = Connection::open(installation.database()).unwrap();
     let sealed = || -> String {
@@ -288,7 +259,7 @@ async fn keys_are_rotated_beside_a_server() {
     installation.done("secrets rotate", "");
     drop(server);
     let server = installation.serve();
-    assert!(server.log_in("admin", PASSWORD).await.is_some());
+    assert!(log_in(&server, "admin", PASSWORD).await.is_some());
 }
 
 #[test]
@@ -353,7 +324,7 @@ async fn streams_of_who_is_disabled_end() {
     let installation = Installation::new();
     installation.done("user add ada", "first horse\n");
     let server = installation.serve();
-    let ada = server.log_in("ada", "first horse").await.unwrap();
+    let ada = log_in(&server, "ada", "first horse").await.unwrap();
     let mut events = client::Events::open(&ada).await;
     let start = Instant::now();
     let end = async {

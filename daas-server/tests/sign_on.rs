@@ -10,6 +10,8 @@
 
 #[path = "../../daas-core/tests/support/browser.rs"]
 mod browser;
+#[path = "support/program.rs"]
+mod program;
 #[path = "../../daas-core/tests/support/provider.rs"]
 mod provider;
 #[path = "../../daas-core/tests/support/slapd.rs"]
@@ -57,11 +59,7 @@ impl Installation {
     }
 
     fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_daas-server"));
-        command.current_dir(self.folder.path());
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DAAS_")) {
-            command.env_remove(name);
-        }
+        let mut command = program::program(self.folder.path());
         command.args([name, "--config", "daas.toml", "--port"]);
         command.arg(self.port.to_string());
         command

@@ -26,6 +26,8 @@ mod client;
 #[allow(dead_code, unreachable_pub, reason = "it is made for more tests")]
 #[path = "server/support/tls.rs"]
 mod pairs;
+#[path = "support/program.rs"]
+mod program;
 
 use client::{Client, raw};
 use pairs::{Pair, connect, files, shown, trusting, write};
@@ -40,11 +42,7 @@ async fn within<T>(future: impl Future<Output = T>) -> T {
 fn program(folder: &Path, config: &str) -> Command {
     let path = folder.join("daas.toml");
     std::fs::write(&path, config).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_daas-server"));
-    command.current_dir(folder);
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DAAS_")) {
-        command.env_remove(name);
-    }
+    let mut command = program::program(folder);
     command.arg("serve").arg("--config").arg(path);
     command.env("DAAS_ADMIN_PASSWORD", "given horse");
     command.stdout(Stdio::null()).stderr(Stdio::piped());

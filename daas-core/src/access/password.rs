@@ -16,14 +16,6 @@ use crate::blocking::Gate;
 use crate::error::{Error as CoreError, Result};
 use crate::secret::Secret;
 
-/// Hashes at a time: each takes 19 MiB and a processor, and log-ins must not starve the rest.
-/// Half of the processors are left to it, one at least, and two at most: with hashes on both of
-/// two, what wakes up has to push one aside each time, and the p99 of tunnels doubles beside 20
-/// log-ins a second instead of growing by half (means of two and of four runs).
-fn at_once() -> usize {
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    (processors / 2).clamp(1, 2)
-}
 /// How long the memory of the last hash stays for the next one.
 const KEPT: Duration = Duration::from_secs(2);
 /// Shortest and longest password, in characters, as people count. The longest bounds the work
@@ -133,6 +125,15 @@ impl Memory {
             before.abort();
         }
     }
+}
+
+/// Hashes at a time: each takes 19 MiB and a processor, and log-ins must not starve the rest.
+/// Half of the processors are left to it, one at least, and two at most: with hashes on both of
+/// two, what wakes up has to push one aside each time, and the p99 of tunnels doubles beside 20
+/// log-ins a second instead of growing by half (means of two and of four runs).
+fn at_once() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    (processors / 2).clamp(1, 2)
 }
 
 impl Passwords {

@@ -11,7 +11,7 @@ use super::error::ConfigError;
 #[cfg(feature = "proxmox")]
 use super::proxmox::{self, ProxmoxSettings};
 use super::raw;
-use super::{endpoints, in_range, limit, parse};
+use super::{endpoints, in_range, limit, parse, wrong_app};
 
 /// Most hosts.
 const HOSTS_MAX: usize = 256;
@@ -261,16 +261,15 @@ pub(super) fn labels<C: FromIterator<Label>>(
     texts.iter().map(|text| parse(key, text)).collect()
 }
 
-/// Each application needs a host that has all its labels.
-pub(super) fn check_labels(apps: &[App], hosts: &[HostConfig]) -> Result<(), ConfigError> {
+/// Each application needs a host that has all its labels and can show its desktops.
+pub(super) fn check_hosts(apps: &[App], hosts: &[HostConfig]) -> Result<(), ConfigError> {
     for app in apps {
         if !hosts.iter().any(|host| host.fits(app)) {
             let why = match hosts.iter().any(|host| host.shows(app)) {
                 true => "no host has all labels of `hosts`",
                 false => "no host shows consoles; Proxmox VE does",
             };
-            let text = format!("`{}`: {why}", app.slug);
-            return Err(ConfigError::key("catalogue.apps", text));
+            return Err(wrong_app(&app.slug, why));
         }
     }
     Ok(())

@@ -155,7 +155,7 @@ impl Config {
         let pools = pools::pools(&raw.pools, &raw.catalogue.apps)?;
         let passwords = passwords(&raw.catalogue);
         let apps = apps(raw.catalogue, policies::general(&raw.policies)?)?;
-        hosts::check_labels(&apps, &hosts)?;
+        hosts::check_hosts(&apps, &hosts)?;
         let acme = acme::acme(&raw.tls, &raw.storage.path)?;
         let tls = web::tls(raw.tls)?;
         Ok(Self {
@@ -337,10 +337,18 @@ fn apps(raw: raw::Catalogue, general: Policies) -> Result<Vec<App>, ConfigError>
     for app in &raw.apps {
         if !slugs.insert(app.slug.clone()) {
             let text = format!("`{}` is there twice", app.slug);
-            return Err(ConfigError::key("catalogue.apps", text));
+            return Err(ConfigError::key(APPS, text));
         }
     }
     raw.apps.into_iter().map(|raw| app(raw, general)).collect()
+}
+
+/// The key of applications.
+const APPS: &str = "catalogue.apps";
+
+/// What is wrong with an application.
+fn wrong_app(slug: &str, text: &str) -> ConfigError {
+    ConfigError::key(APPS, format!("`{slug}`: {text}"))
 }
 
 fn passwords(raw: &raw::Catalogue) -> BTreeMap<String, PathBuf> {
@@ -355,10 +363,7 @@ fn passwords(raw: &raw::Catalogue) -> BTreeMap<String, PathBuf> {
 const NAME_MAX: usize = 256;
 
 fn log_in(raw: &raw::App) -> Result<LogIn, ConfigError> {
-    let wrong = |text: &str| {
-        let text = format!("`{}`: {text}", raw.slug);
-        Err(ConfigError::key("catalogue.apps", text))
-    };
+    let wrong = |text: &str| Err(wrong_app(&raw.slug, text));
     let (is_rdp, is_vnc) = (raw.protocol == Protocol::Rdp, raw.protocol == Protocol::Vnc);
     let is_fit =
         |text: &str| text.chars().count() <= NAME_MAX && !text.chars().any(char::is_control);
@@ -388,8 +393,7 @@ fn log_in(raw: &raw::App) -> Result<LogIn, ConfigError> {
 }
 
 fn app(raw: raw::App, general: Policies) -> Result<App, ConfigError> {
-    let key = "catalogue.apps";
-    let wrong = |text: &str| Err(ConfigError::key(key, format!("`{}`: {text}", raw.slug)));
+    let wrong = |text: &str| Err(wrong_app(&raw.slug, text));
     if !is_slug(&raw.slug) {
         return wrong("a slug takes lower-case letters, digits and hyphens, at most 63");
     }
@@ -418,7 +422,7 @@ fn app(raw: raw::App, general: Policies) -> Result<App, ConfigError> {
             disk_mib: raw.disk_mib,
         },
         policies,
-        hosts: hosts::labels(key, &raw.hosts)?,
+        hosts: hosts::labels(APPS, &raw.hosts)?,
         created_at: Timestamp::now(),
     })
 }

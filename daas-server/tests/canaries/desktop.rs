@@ -78,13 +78,9 @@ pub async fn ticket(world: &mut World) -> Vec<Value> {
 /// Opens the desktop, which proves that its sealed password is the one that guacd gets.
 pub async fn id_of_guacd(world: &mut World) -> Vec<Value> {
     let admin = world.admin();
-    let mut head = sockets::head(&format!("/api/v1/tunnel?ticket={}", world.kept["ticket"]));
-    head.retain(|line| !line.starts_with("Host:") && !line.starts_with("Origin:"));
-    head.extend([
-        format!("Host: {}", world.address),
-        format!("Origin: http://{}", world.address),
-        format!("Cookie: {}", admin.cookie.as_ref().unwrap()),
-    ]);
+    let path = format!("/api/v1/tunnel?ticket={}", world.kept["ticket"]);
+    let (origin, cookie) = (admin.origin.as_deref(), admin.cookie.as_deref());
+    let head = sockets::head_of(&path, world.address, origin, cookie);
     let (stream, answer) = sockets::request(world.address, &head).await;
     assert!(answer.starts_with("http/1.1 101 "), "{answer}");
     world.record("tunnel", answer.as_bytes());

@@ -183,11 +183,7 @@ impl World {
     }
 
     fn program(&self, data: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_daas-server"));
-        command.current_dir(self.folder.path());
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DAAS_")) {
-            command.env_remove(name);
-        }
+        let mut command = crate::program::program(self.folder.path());
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command.env("DAAS_STORAGE__PATH", format!("{data}/daas.sqlite3"));
         command

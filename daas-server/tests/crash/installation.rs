@@ -69,15 +69,11 @@ impl Installation {
     }
 
     fn program(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_daas-server"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DAAS_")) {
-            command.env_remove(name);
-        }
+        let mut command = crate::program::program(self.folder.path());
         if let Some(socket) = &self.engine.socket {
             command.env("DAAS_DOCKER__SOCKET", socket);
         }
         command
-            .current_dir(self.folder.path())
             .env("DAAS_ADMIN_PASSWORD", PASSWORD)
             .env("DAAS_SERVER__LISTEN", "127.0.0.1:0")
             .env("DAAS_STORAGE__PATH", self.path("data/daas.sqlite3"))

@@ -76,21 +76,9 @@ impl House {
 
     /// Asks for a WebSocket; the head of the answer, and what comes after it.
     async fn knock(&self, client: &Client, ticket: &str) -> (String, sockets::Client) {
-        let mut head = sockets::head(&format!("/api/v1/tunnel?ticket={ticket}"));
-        head.retain(|line| !line.starts_with("Host:") && !line.starts_with("Origin:"));
-        head.push(format!("Host: {}", self.server.address));
-        head.extend(
-            client
-                .origin
-                .iter()
-                .map(|origin| format!("Origin: {origin}")),
-        );
-        head.extend(
-            client
-                .cookie
-                .iter()
-                .map(|cookie| format!("Cookie: {cookie}")),
-        );
+        let path = format!("/api/v1/tunnel?ticket={ticket}");
+        let (origin, cookie) = (client.origin.as_deref(), client.cookie.as_deref());
+        let mut head = sockets::head_of(&path, self.server.address, origin, cookie);
         let others = client.headers.iter();
         head.extend(others.map(|(name, value)| format!("{name}: {value}")));
         let (stream, answer) = sockets::request(self.server.address, &head).await;

@@ -148,11 +148,9 @@ async fn a_websocket_carries_them() {
     };
     let server = Server::start_with(options).await;
     let client = server.log_in("alice").await;
-    let mut head = sockets::head("/api/v1/tunnel?ticket=x");
-    head.retain(|line| !line.starts_with("Host:") && !line.starts_with("Origin:"));
-    head.push(format!("Host: {}", server.address));
-    head.push(format!("Origin: http://{}", server.address));
-    head.push(format!("Cookie: {}", client.cookie.unwrap()));
+    let (origin, cookie) = (client.origin.as_deref(), client.cookie.as_deref());
+    let path = "/api/v1/tunnel?ticket=x";
+    let head = sockets::head_of(path, server.address, origin, cookie);
     let (_stream, answer) = sockets::request(server.address, &head).await;
     assert!(answer.starts_with("http/1.1 101 "), "{answer}");
     let mut found = headers(&answer);

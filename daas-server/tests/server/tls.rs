@@ -214,11 +214,9 @@ async fn a_tunnel_opens_over_tls() {
     .await;
     let given = client.act(&format!("{instance}/tunnel")).await.json();
     let ticket = given["ticket"].as_str().unwrap();
-    let mut head = sockets::head(&format!("/api/v1/tunnel?ticket={ticket}"));
-    head.retain(|line| !line.starts_with("Host:") && !line.starts_with("Origin:"));
-    head.push(format!("Host: {}", house.address()));
-    head.push(format!("Origin: https://{}", house.address()));
-    head.push(format!("Cookie: {}", client.cookie.as_ref().unwrap()));
+    let path = format!("/api/v1/tunnel?ticket={ticket}");
+    let (origin, cookie) = (client.origin.as_deref(), client.cookie.as_deref());
+    let head = sockets::head_of(&path, house.address(), origin, cookie);
     let stream = connect(house.address(), client.tls.as_ref().unwrap()).await;
     let (stream, answer) = sockets::request_over(stream.unwrap(), &head).await;
     assert!(answer.starts_with("http/1.1 101 "), "{answer}");

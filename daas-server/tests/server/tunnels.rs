@@ -88,14 +88,9 @@ async fn an_open_tunnel_does_not_need_the_threads_for_requests() {
         ..Options::default()
     };
     let server = requests.spawn(Server::start_with(options)).await.unwrap();
-    let cookie = server.log_in("alice").await.cookie.unwrap();
-    let mut head = sockets::head("/api/v1/tunnel");
-    head.retain(|line| !line.starts_with("Host:") && !line.starts_with("Origin:"));
-    head.extend([
-        format!("Host: {}", server.address),
-        format!("Origin: http://{}", server.address),
-        format!("Cookie: {cookie}"),
-    ]);
+    let alice = server.log_in("alice").await;
+    let (origin, cookie) = (alice.origin.as_deref(), alice.cookie.as_deref());
+    let head = sockets::head_of("/api/v1/tunnel", server.address, origin, cookie);
     let (stream, answer) = sockets::request(server.address, &head).await;
     assert!(answer.starts_with("http/1.1 101 "), "{answer}");
     let mut client = sockets::Client { stream };

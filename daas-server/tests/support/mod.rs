@@ -102,6 +102,21 @@ pub fn head(path: &str) -> Vec<String> {
     lines
 }
 
+/// The same to a server at an address, from a page with an origin and with a cookie.
+pub fn head_of(
+    path: &str,
+    host: SocketAddr,
+    origin: Option<&str>,
+    cookie: Option<&str>,
+) -> Vec<String> {
+    let mut lines = head(path);
+    lines.retain(|line| !line.starts_with("Host:") && !line.starts_with("Origin:"));
+    lines.push(format!("Host: {host}"));
+    lines.extend(origin.map(|origin| format!("Origin: {origin}")));
+    lines.extend(cookie.map(|cookie| format!("Cookie: {cookie}")));
+    lines
+}
+
 /// Sends the head of a request, and reads that of the answer.
 pub async fn request(address: SocketAddr, lines: &[String]) -> (TcpStream, String) {
     let stream = TcpStream::connect(address).await.unwrap();

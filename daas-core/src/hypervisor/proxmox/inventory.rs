@@ -1,6 +1,7 @@
 //! Which guests are instances, and where they are.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -45,10 +46,14 @@ impl Proxmox {
         let own = list.iter().filter_map(|resource| self.own(resource));
         let containers = own.filter(|own| own.guest.kind == Kind::Lxc);
         let found = containers.map(|own| own.id).collect();
-        let mut containers = self.containers.lock();
-        *containers
-            .as_deref_mut()
-            .unwrap_or_else(|poisoned| poisoned.get_mut()) = found;
+        *self.containers() = found;
+    }
+
+    /// Instances that were seen to be containers.
+    pub(super) fn containers(&self) -> MutexGuard<'_, HashSet<InstanceId>> {
+        self.containers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Between two looks at a guest that somebody works on.

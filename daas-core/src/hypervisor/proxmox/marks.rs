@@ -1,9 +1,9 @@
 //! How instances are told from other guests.
 //!
 //! A guest is named `<installation>-<id>`, and has the tags `daas-<id>`, `daas-at-<installation>`
-//! and `daas-port-<port>` or `daas-console` once it is finished. Cloning takes a name and a description, but no
-//! tags: until they are set, name and description say whose it is. A clone that somebody makes
-//! by hand has the same tags, but not the same name, and so is theirs.
+//! and `daas-port-<port>` or `daas-console` once it is finished. Cloning takes a name and a
+//! description, but no tags: until they are set, name and description say whose it is. A clone
+//! that somebody makes by hand has the same tags, but not the same name, and so is theirs.
 
 use super::config::Installation;
 use crate::hypervisor::Spec;

@@ -51,7 +51,7 @@ pub use config::{Cloning, Config, Installation, Network};
 use std::collections::HashSet;
 use std::future::Future;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -178,12 +178,8 @@ impl Hypervisor for Proxmox {
     }
 
     fn can_with(&self, id: InstanceId) -> Abilities {
-        let containers = self.containers.lock();
-        let is_container = containers
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(&id);
         Abilities {
-            suspend: !is_container,
+            suspend: !self.containers().contains(&id),
             ..self.can()
         }
     }

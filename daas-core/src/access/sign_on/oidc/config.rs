@@ -19,10 +19,6 @@ use crate::secret::Secret;
 const ID_MAX: usize = 32;
 /// Longest of all other texts, in bytes.
 const TEXT_MAX: usize = 256;
-/// Largest file with a secret, in bytes.
-const SECRET_MAX: u64 = 4 * 1024;
-/// Largest file with certificates, in bytes.
-const CA_MAX: u64 = 1024 * 1024;
 /// Longest time for one call, in seconds.
 const TIMEOUT_MAX_S: u64 = 60;
 
@@ -140,7 +136,7 @@ pub(super) fn check(config: OidcConfig) -> Result<(Settings, Roots), OidcError> 
     let is_local = is_loopback(&issuer_url);
     check_texts(&config)?;
     let roots = match &config.ca_file {
-        Some(path) => Roots::from_pem(&read("ca_file", path, CA_MAX, false)?)?,
+        Some(path) => Roots::from_pem(&read("ca_file", path, files::PEM_MAX, false)?)?,
         // Nothing is encrypted there.
         None if issuer_url.scheme() == "http" => Roots::none(),
         None => Roots::system()?,
@@ -223,7 +219,7 @@ fn client_secret(config: &OidcConfig) -> Result<Option<Secret<String>>, OidcErro
 }
 
 fn secret_of(path: &Path) -> Result<Secret<String>, OidcError> {
-    let bytes = read("client_secret_file", path, SECRET_MAX, true)?;
+    let bytes = read("client_secret_file", path, files::SECRET_MAX, true)?;
     let text = String::from_utf8(bytes);
     let mut text = text.map_err(|_| wrong("client_secret_file", "this is no text"))?;
     text.truncate(text.trim_end_matches(['\r', '\n']).len());
