@@ -8,6 +8,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::{Semaphore, oneshot};
@@ -109,6 +110,20 @@ impl Gate {
     pub fn close(&self) {
         self.permits.close();
     }
+}
+
+/// Leaves the processor for a moment (60 µs with Linux, whose timers have 50 µs of slack).
+///
+/// Computations in the background call it every 200 µs or so. That they give way to whatever
+/// wakes up is not enough: Linux looks for threads that wait for another processor only when
+/// one has nothing to do at all, not even something of `SCHED_IDLE`. Those that wait would do
+/// so until the computation ends.
+pub fn pause() {
+    #[cfg(feature = "simulation")]
+    if crate::simulation::is_here() {
+        return;
+    }
+    thread::sleep(Duration::from_micros(1));
 }
 
 fn permits_of(permits: usize) -> Arc<Semaphore> {

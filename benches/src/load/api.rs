@@ -100,8 +100,13 @@ impl Visitor {
     /// # Errors
     /// Where that is refused.
     pub(super) async fn log_in(address: SocketAddr, user: &str) -> Result<Self> {
+        Self::log_in_from(address, user, "").await
+    }
+
+    /// From a place that a line of a head names.
+    async fn log_in_from(address: SocketAddr, user: &str, place: &str) -> Result<Self> {
         let body = format!("{{\"username\":\"{user}\",\"password\":\"{PASSWORD}\"}}");
-        let answer = ask(address, LOG_IN, "", &body).await?.good()?;
+        let answer = ask(address, LOG_IN, place, &body).await?.good()?;
         let mut lines = answer.head.lines();
         let cookie = lines.find_map(|line| line.strip_prefix("set-cookie: "));
         let cookie = cookie.and_then(|cookie| cookie.split(';').next());
@@ -290,6 +295,15 @@ struct State {
     answers: Answers,
     /// Desktops that are there, the oldest first.
     desktops: VecDeque<String>,
+    /// Those who came to log in.
+    came: u16,
+}
+
+impl State {
+    fn count_log_in(&mut self) -> u16 {
+        self.came = self.came.wrapping_add(1);
+        self.came
+    }
 }
 
 fn ask_until(
@@ -389,7 +403,10 @@ impl Asker {
     }
 
     async fn log_in(self: Arc<Self>) -> Result<()> {
-        Visitor::log_in(self.visitor.address, USER).await?;
+        // As many people as log-ins, who do not share what is taken from one address.
+        let number = self.state().count_log_in();
+        let place = format!("X-Forwarded-For: 2001:db8:0:{number:x}::1\r\n");
+        Visitor::log_in_from(self.visitor.address, USER, &place).await?;
         self.state().answers.log_ins += 1;
         Ok(())
     }
