@@ -13,7 +13,7 @@
 use argon2::{Algorithm, Block, Params, Version};
 use blake2::digest::Output;
 use blake2::{Blake2b256, Blake2b512, Digest};
-use fearless_simd::{Level, Simd as _};
+use fearless_simd::Level;
 
 /// The hash of a password.
 pub(super) type Tag = [u8; TAG];
@@ -244,11 +244,14 @@ impl Addresses {
 fn compress(level: Level, left: &Block, right: &Block) -> Block {
     #[cfg(target_arch = "x86_64")]
     if let Some(avx2) = level.as_avx2() {
-        return avx2.vectorize(
+        return fearless_simd::Simd::vectorize(
+            avx2,
             #[inline(always)]
             || compressed(left, right),
         );
     }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = level;
     compressed(left, right)
 }
 
