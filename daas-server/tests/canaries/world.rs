@@ -183,7 +183,7 @@ impl World {
     }
 
     fn program(&self, data: &str) -> Command {
-        let mut command = crate::program::program(self.folder.path());
+        let mut command = crate::program::plain_program(self.folder.path());
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command.env("DAAS_STORAGE__PATH", format!("{data}/daas.sqlite3"));
         command

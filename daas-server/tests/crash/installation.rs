@@ -69,7 +69,7 @@ impl Installation {
     }
 
     fn program(&self) -> Command {
-        let mut command = crate::program::program(self.folder.path());
+        let mut command = crate::program::plain_program(self.folder.path());
         if let Some(socket) = &self.engine.socket {
             command.env("DAAS_DOCKER__SOCKET", socket);
         }

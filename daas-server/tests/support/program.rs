@@ -7,8 +7,18 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// In a folder, and without what the environment says of another.
+/// In a folder, and without what the environment says of another. It finds no Docker engine:
+/// that of this machine may have the desktops of somebody, and the tests' own would keep what
+/// a server makes at its start.
 pub fn program(folder: &Path) -> Command {
+    let mut command = plain_program(folder);
+    command.env("DAAS_DOCKER__SOCKET", folder.join("no.sock"));
+    command
+}
+
+/// The same without a word of Docker. Where it serves with the engine of this machine, an
+/// installation of another name is to be set, and all that it makes is to be removed.
+pub fn plain_program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_daas-server"));
     command.current_dir(folder);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DAAS_")) {
