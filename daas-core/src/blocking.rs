@@ -57,7 +57,8 @@ impl Gate {
     /// A gate for computations that give way to everything else: it has threads of its own,
     /// which run only on processors that nobody else wants (`SCHED_IDLE` of Linux; elsewhere
     /// they are like all others). A low priority would not do: a thread that wakes up still
-    /// waits for some milliseconds until one of low priority has used up its slice.
+    /// waits for some milliseconds until one of low priority has used up its slice. Long ones
+    /// call [`pause`] on their way.
     ///
     /// # Errors
     /// Where the operating system gives no more threads.

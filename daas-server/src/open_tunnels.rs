@@ -97,13 +97,12 @@ impl OpenTunnels {
         let instance = self.store.instance(id).await?;
         let app = self.store.app(instance.app).await?;
         // It may have stopped since the ticket was given.
-        let way = self
-            .way(&instance, &app)
-            .filter(|_| instance.state == InstanceState::Running && instance.is_of(about.user))
-            .ok_or(Denied(
-                Status::UpstreamNotFound,
-                "The desktop does not run (any more).",
-            ))?;
+        let runs = instance.state == InstanceState::Running && instance.is_of(about.user);
+        let way = runs.then(|| self.way(&instance, &app)).flatten();
+        let way = way.ok_or(Denied(
+            Status::UpstreamNotFound,
+            "The desktop does not run (any more).",
+        ))?;
         let resize = self.resize(&instance);
         let own = instance
             .host

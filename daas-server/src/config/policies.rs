@@ -5,7 +5,7 @@ use std::time::Duration;
 use daas_core::model::{Policies, Policy};
 
 use super::error::ConfigError;
-use super::{in_range, raw};
+use super::{in_range, raw, wrong_app};
 
 /// Longest time that an end can be put off by at once: a day, in seconds.
 const EXTEND_MAX_S: u64 = 24 * 60 * 60;
@@ -33,10 +33,8 @@ pub(super) fn of_app(raw: &raw::App, general: Policies) -> Result<Policies, Conf
         let Some(text) = text else {
             return Ok(general);
         };
-        Policy::parse(text).map_err(|error| {
-            let text = format!("`{}`: {key} = `{text}` {error}", raw.slug);
-            ConfigError::key("catalogue.apps", text)
-        })
+        Policy::parse(text)
+            .map_err(|error| wrong_app(&raw.slug, &format!("{key} = `{text}` {error}")))
     };
     Ok(Policies {
         disconnect: read("on_disconnect", &raw.on_disconnect, general.disconnect)?,

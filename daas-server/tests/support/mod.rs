@@ -8,6 +8,7 @@
 )]
 
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -88,30 +89,26 @@ where
 
 /// The head of a good request, line by line.
 pub fn head(path: &str) -> Vec<String> {
-    let mut lines = vec![format!("GET {path} HTTP/1.1")];
+    let origin = "https://desktops.example";
+    head_of(path, "desktops.example", Some(origin), None)
+}
+
+/// The same to a host, from a page with an origin and with a cookie.
+pub fn head_of(
+    path: &str,
+    host: impl Display,
+    origin: Option<&str>,
+    cookie: Option<&str>,
+) -> Vec<String> {
+    let mut lines = vec![format!("GET {path} HTTP/1.1"), format!("Host: {host}")];
     let headers = [
-        "Host: desktops.example",
         "Connection: keep-alive, Upgrade",
         "Upgrade: websocket",
         "Sec-WebSocket-Version: 13",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         "Sec-WebSocket-Protocol: guacamole",
-        "Origin: https://desktops.example",
     ];
     lines.extend(headers.map(str::to_owned));
-    lines
-}
-
-/// The same to a server at an address, from a page with an origin and with a cookie.
-pub fn head_of(
-    path: &str,
-    host: SocketAddr,
-    origin: Option<&str>,
-    cookie: Option<&str>,
-) -> Vec<String> {
-    let mut lines = head(path);
-    lines.retain(|line| !line.starts_with("Host:") && !line.starts_with("Origin:"));
-    lines.push(format!("Host: {host}"));
     lines.extend(origin.map(|origin| format!("Origin: {origin}")));
     lines.extend(cookie.map(|cookie| format!("Cookie: {cookie}")));
     lines

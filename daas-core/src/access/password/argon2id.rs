@@ -388,29 +388,20 @@ mod tests {
 
     #[test]
     fn other_kinds_are_left_to_the_crate() {
-        let params = |lanes| Params::new(64, 2, lanes, None).unwrap();
-        let can = |algorithm, version, lanes, tag| can(algorithm, version, &params(lanes), tag);
-        assert!(can(Algorithm::Argon2id, Version::V0x13, 1, TAG));
-        assert!(!can(Algorithm::Argon2i, Version::V0x13, 1, TAG));
-        assert!(!can(Algorithm::Argon2id, Version::V0x10, 1, TAG));
-        assert!(!can(Algorithm::Argon2id, Version::V0x13, 2, TAG));
-        assert!(!can(Algorithm::Argon2id, Version::V0x13, 1, 64));
-        let secret = Params::default();
-        let keyed = argon2::ParamsBuilder::new()
-            .keyid(argon2::KeyId::new(b"key").unwrap())
-            .build()
-            .unwrap();
-        assert!(super::can(
+        let [plain, lanes] = [1, 2].map(|lanes| Params::new(64, 2, lanes, None).unwrap());
+        let keyid = argon2::KeyId::new(b"key").unwrap();
+        let keyed = argon2::ParamsBuilder::new().keyid(keyid).build().unwrap();
+        assert!(can(Algorithm::Argon2id, Version::V0x13, &plain, TAG));
+        assert!(can(
             Algorithm::Argon2id,
             Version::V0x13,
-            &secret,
+            &Params::default(),
             TAG
         ));
-        assert!(!super::can(
-            Algorithm::Argon2id,
-            Version::V0x13,
-            &keyed,
-            TAG
-        ));
+        assert!(!can(Algorithm::Argon2i, Version::V0x13, &plain, TAG));
+        assert!(!can(Algorithm::Argon2id, Version::V0x10, &plain, TAG));
+        assert!(!can(Algorithm::Argon2id, Version::V0x13, &lanes, TAG));
+        assert!(!can(Algorithm::Argon2id, Version::V0x13, &plain, 64));
+        assert!(!can(Algorithm::Argon2id, Version::V0x13, &keyed, TAG));
     }
 }
