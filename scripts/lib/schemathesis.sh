@@ -1,8 +1,6 @@
 # Tries the interface of the server by its own description. Sourced by scripts/test.
 # shellcheck shell=bash disable=SC2154
 
-source scripts/lib/installation.sh
-
 readonly schemathesis_version=4.32.5
 # Requests that have to be answered, all runs together.
 readonly api_cases_min=5000
@@ -78,10 +76,8 @@ try_server_in_memory() {
 # left out: that is for other steps.
 try_server_itself() {
     local status=0
-    # What it makes on the engine at its start is its own, and goes with it.
-    local name=test-api range=10.213.0.0/16
     api_start daas-server env DAAS_SERVER__LISTEN=127.0.0.1:0 DAAS_LOG__FILTER=info \
-        DAAS_DOCKER__INSTALLATION="$name" DAAS_DOCKER__RANGE="$range" \
+        DAAS_DOCKER__SOCKET="$api_folder/no.sock" \
         DAAS_STORAGE__PATH="$api_folder/data/daas.sqlite3" DAAS_SERVER__PUBLIC_METRICS=true \
         DAAS_SERVER__TRUSTED_PROXIES='["127.0.0.1"]' \
         DAAS_LIMITS__REQUESTS_PER_SECOND_PER_ADDRESS=0 \
@@ -89,7 +85,6 @@ try_server_itself() {
     DAAS_DESKTOPS=no api_try itself session --phases coverage --exclude-operation-id ready \
         --exclude-operation-id launchInstance || status=1
     api_stop
-    installation_remove "$name" "$range" || status=1
     return "$status"
 }
 
