@@ -363,6 +363,8 @@ async fn nothing_ends_right_after_a_start() {
     set(&*server.store, policies("stop after 1m", "keep", "keep")).await;
     let owner = server.add("owner", Role::User).await;
     let (client, _) = server.let_in(&owner).await;
+    // The comparison of the start is not to find the desktop before its row.
+    until(async || (server.fake.lists.load(SeqCst) > 0).then_some(())).await;
     // It runs for ten minutes already, and nobody looks.
     let since = later(-600);
     let app = server.apps[0];

@@ -44,6 +44,8 @@ pub struct Fake {
     pub silent: AtomicBool,
     /// Calls that were begun.
     pub calls: AtomicU64,
+    /// Times that all instances were asked for.
+    pub lists: AtomicU64,
 }
 
 const NOT_FOUND: Error = Error::NotFound { what: "instance" };
@@ -218,6 +220,7 @@ impl Hypervisor for Fake {
     }
 
     async fn list(&self) -> Result<Vec<Observed>> {
+        self.lists.fetch_add(1, SeqCst);
         self.reach().await?;
         let instances = self.instances.lock().unwrap();
         let all = instances
