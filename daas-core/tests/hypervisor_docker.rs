@@ -571,6 +571,44 @@ fn a_network_that_was_pruned_is_made_anew() {
     });
 }
 
+/// As after `docker container prune`.
+#[test]
+fn a_container_that_was_pruned_is_made_anew_with_its_home() {
+    run(|engine| {
+        Box::pin(async move {
+            let id = launch(&*engine).await;
+            let file = ["touch", "/home/user/file"];
+            assert_eq!(engine.docker.exec(id, &file).await.unwrap().code, 0);
+            docker(&["rm", "-f", "-v", &engine.name(id)]);
+            engine.docker.create(&spec(&*engine, id)).await.unwrap();
+            engine.docker.start(id).await.unwrap();
+            wait_for(&engine.docker, id, PowerState::Running).await;
+            let file = ["ls", "/home/user/file"];
+            assert_eq!(engine.docker.exec(id, &file).await.unwrap().code, 0);
+            let own = format!("label=daas.instance={id}");
+            let volumes = docker(&["volume", "ls", "-q", "--filter", &own]);
+            assert_eq!(volumes.lines().count(), 2, "{volumes}");
+        })
+    });
+}
+
+/// An engine that was killed at a start may leave one like that.
+#[test]
+fn a_desktop_that_runs_without_its_network_is_started_again() {
+    run(|engine| {
+        Box::pin(async move {
+            let id = launch(&*engine).await;
+            let name = engine.name(id);
+            docker(&["network", "disconnect", "-f", &name, &name]);
+            let inspected = engine.docker.inspect(id).await.unwrap();
+            assert_eq!(inspected.endpoint, None);
+            engine.docker.start(id).await.unwrap();
+            let endpoint = wait_for(&engine.docker, id, PowerState::Running).await;
+            assert!(endpoint.is_some());
+        })
+    });
+}
+
 #[test]
 fn what_is_left_of_an_instance_is_removed() {
     run(|engine| {

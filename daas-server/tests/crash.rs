@@ -19,6 +19,8 @@ mod docker;
 
 #[path = "crash/api.rs"]
 mod api;
+#[path = "crash/cut_short.rs"]
+mod cut_short;
 #[path = "crash/desks.rs"]
 mod desks;
 #[path = "crash/engine.rs"]

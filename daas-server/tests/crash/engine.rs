@@ -67,6 +67,20 @@ impl Engine {
         Some(found)
     }
 
+    /// What the engine says of the containers of rows that something is being done about.
+    pub fn containers(&self, rows: &[Row]) -> String {
+        let format = "{{.Name}} {{json .State}} {{json .NetworkSettings.Networks}}";
+        let pending = rows.iter().filter(|row| row.is_pending());
+        let texts = pending.map(|row| {
+            let label = format!("label=daas.instance={}", row.id);
+            let id = self.ask(&["ps", "-aq", "--filter", &label]);
+            let id = id.unwrap_or_default();
+            self.ask(&["inspect", "-f", format, id.trim()])
+                .unwrap_or_else(|| format!("{} has no container\n", row.id))
+        });
+        texts.collect()
+    }
+
     /// Addresses of containers, and ids of networks, one for each container that runs.
     pub fn places(&self) -> Vec<(String, String)> {
         let label = format!("label=daas.installation={}", self.installation);

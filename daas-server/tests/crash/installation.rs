@@ -145,7 +145,8 @@ impl Installation {
             }
             assert!(
                 began.elapsed() < within,
-                "not settled: {wrong:#?}\n{}",
+                "not settled: {wrong:#?}\n{}\n{}",
+                self.engine.containers(&rows),
                 self.log()
             );
             sleep(POLL);

@@ -1,35 +1,20 @@
 //! The engine is restarted in the middle of launches.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::api::{Api, Row};
-use crate::installation::{IMAGE, Installation, SETTLES, prepared};
-use crate::own_engine::OwnEngine;
+use crate::installation::{Installation, SETTLES};
+use crate::own_engine::own_engine;
 use crate::random::{Random, number, seed};
 
 const LAUNCHES: usize = 20;
 /// The engine goes within so many milliseconds after all were answered, and comes again.
 const GOES_MS: u64 = 4000;
 const AWAY: Duration = Duration::from_secs(2);
-
-/// An engine of one's own; says why there is none, past the capture of output.
-fn own_engine() -> Option<OwnEngine> {
-    match OwnEngine::start() {
-        Ok(engine) => Some(engine),
-        Err(reason) => {
-            let thread = std::thread::current();
-            let test = thread.name().unwrap_or_default();
-            let mut stderr = std::io::stderr();
-            writeln!(stderr, "SKIPPED: {test}: {reason}").unwrap();
-            None
-        }
-    }
-}
 
 /// Launches all at once; answers their ids.
 fn launch_all(api: &Api) -> BTreeSet<String> {
@@ -67,13 +52,9 @@ fn check(rows: &[Row], launched: &BTreeSet<String>, installation: &Installation)
 
 fn restarted(signal: Signal) {
     let _turn = crate::turn();
-    if !prepared() {
-        return;
-    }
     let Some(mut engine) = own_engine() else {
         return;
     };
-    engine.load(&["daas/guard", IMAGE]);
     let seed = seed();
     println!("SEED={seed}");
     let mut random = Random::new(seed);

@@ -2,7 +2,8 @@
 //! folders of its own, and in a network of its own, as two engines in one would clear each
 //! other's rules of packet filtering.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread::sleep;
@@ -12,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::docker::shell;
+use crate::installation::{IMAGE, prepared};
 
 /// Time for it to start, and to end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,9 +53,29 @@ pub struct OwnEngine {
     _namespace: Namespace,
 }
 
+/// An engine of one's own, with the images; says why there is none, past the capture of output.
+pub fn own_engine() -> Option<OwnEngine> {
+    if !prepared() {
+        return None;
+    }
+    match OwnEngine::start() {
+        Ok(engine) => {
+            engine.load(&["daas/guard", IMAGE]);
+            Some(engine)
+        }
+        Err(reason) => {
+            let thread = std::thread::current();
+            let test = thread.name().unwrap_or_default();
+            let mut stderr = std::io::stderr();
+            writeln!(stderr, "SKIPPED: {test}: {reason}").unwrap();
+            None
+        }
+    }
+}
+
 impl OwnEngine {
     /// Starts it, and moves this thread into its network; says why that is not possible.
-    pub fn start() -> Result<Self, String> {
+    fn start() -> Result<Self, String> {
         let namespace = Namespace::new()?;
         namespace.enter();
         let mut engine = Self {
@@ -73,13 +95,29 @@ impl OwnEngine {
         self.path("docker.sock")
     }
 
+    /// The folder of what it keeps.
+    pub fn data(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    /// Tells the engine something, as if it happened to one of its containers.
+    pub fn publish(&self, topic: &str, event: &[u8]) {
+        let socket = self.path("exec/containerd/containerd.sock");
+        let file = self.path("event");
+        fs::write(&file, event).unwrap();
+        let script = "containerd -a \"$1\" publish --namespace moby --topic \"$2\" < \"$3\"";
+        let [socket, file] = [socket, file].map(|path| path.display().to_string());
+        let published = shell(script, &[&socket, topic, &file]);
+        assert!(published.status.success(), "{published:?}");
+    }
+
     /// Starts it, and waits until it answers.
     pub fn start_again(&mut self) -> Result<(), String> {
         let log = self.path("log");
         let log = File::options().append(true).create(true).open(log).unwrap();
         let child = Command::new("dockerd")
             .arg(format!("--host=unix://{}", self.socket().display()))
-            .arg(format!("--data-root={}", self.path("data").display()))
+            .arg(format!("--data-root={}", self.data().display()))
             .arg(format!("--exec-root={}", self.path("exec").display()))
             .arg(format!("--pidfile={}", self.path("pid").display()))
             // The usual one may be there in spite of the other network.
@@ -93,6 +131,10 @@ impl OwnEngine {
         while !self.answers() {
             let ended = self.running.as_mut().unwrap().try_wait().unwrap();
             if ended.is_some() || Instant::now() > end {
+                if ended.is_none() {
+                    self.end(Signal::KILL);
+                }
+                self.running = None;
                 return Err(format!("a second dockerd does not start: {}", self.log()));
             }
             sleep(POLL);
@@ -108,12 +150,12 @@ impl OwnEngine {
 
     pub fn log(&self) -> String {
         let log = self.path("log").display().to_string();
-        let tail = shell("tail -n 40 \"$1\"", &[&log]);
+        let tail = shell("tail -n 60 \"$1\"", &[&log]);
         String::from_utf8_lossy(&tail.stdout).into_owned()
     }
 
     /// Brings images of the engine of this machine here.
-    pub fn load(&self, images: &[&str]) {
+    fn load(&self, images: &[&str]) {
         let host = format!("unix://{}", self.socket().display());
         let script =
             "set -o pipefail; host=$1; shift; docker save \"$@\" | docker -H \"$host\" load";
@@ -121,11 +163,19 @@ impl OwnEngine {
         assert!(loaded.status.success(), "{loaded:?}");
     }
 
-    /// Ends it, by its own will or not, and waits until it has ended.
+    /// Ends it, by its own will or not, and waits until it has ended, with the containerd that it
+    /// began: the next one would take that for its own while it lives.
     pub fn end(&mut self, signal: Signal) {
         let mut child = self.running.take().unwrap();
         kill_process(Pid::from_child(&child), signal).unwrap();
         child.wait().unwrap();
+        let pid = self.path("exec/containerd/containerd.pid");
+        let pid = fs::read_to_string(pid).unwrap_or_default();
+        let process = Path::new("/proc").join(pid.trim());
+        let end = Instant::now() + PATIENCE;
+        while !pid.is_empty() && process.exists() && Instant::now() < end {
+            sleep(POLL);
+        }
     }
 }
 

@@ -108,11 +108,12 @@ fn resources(resources: Resources, cpus: u32) -> Value {
     })
 }
 
-/// Where something can be written: memory, and volumes that go with the container.
+/// Where something can be written: memory, and volumes that go with the instance.
 fn storage(spec: &Spec, config: &Config, names: &Names) -> Value {
-    let volume = |target: &str| {
+    let volume = |what: &str, target: &str| {
         json!({
             "Type": "volume",
+            "Source": names.volume(spec.id, what),
             "Target": target,
             "VolumeOptions": { "Labels": names.labels(spec.id) },
         })
@@ -121,9 +122,9 @@ fn storage(spec: &Spec, config: &Config, names: &Names) -> Value {
         "/tmp": "rw,nosuid,nodev,exec,mode=1777,size=512m",
         "/run": "rw,nosuid,nodev,noexec,mode=0755,uid=1000,gid=1000,size=64m",
     });
-    let mut volumes = vec![volume(SECRETS)];
+    let mut volumes = vec![volume("secrets", SECRETS)];
     match config.home {
-        Home::Volume => volumes.push(volume("/home/user")),
+        Home::Volume => volumes.push(volume("home", "/home/user")),
         Home::Memory { mib } => {
             memory["/home/user"] = json!(format!(
                 "rw,nosuid,nodev,exec,mode=0700,uid=1000,gid=1000,size={mib}m"
@@ -178,6 +179,16 @@ pub(super) struct Inspected {
     config: Described,
     #[serde(default)]
     network_settings: Attached,
+    #[serde(default)]
+    mounts: Vec<Mount>,
+}
+
+/// Something that is mounted; volumes have names.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Mount {
+    #[serde(default)]
+    name: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -288,6 +299,11 @@ impl Seen {
 impl Inspected {
     pub(super) const fn labels(&self) -> Option<&Labels> {
         self.config.labels.as_ref()
+    }
+
+    /// Names of its volumes.
+    pub(super) fn volumes(&self) -> impl Iterator<Item = &str> {
+        self.mounts.iter().filter_map(|mount| mount.name.as_deref())
     }
 }
 

@@ -181,7 +181,7 @@ impl Docker {
         }
     }
 
-    /// Stops and removes a container with its volumes.
+    /// Stops and removes a container, with its volumes that have no names.
     pub(super) async fn force_remove(&self, container: &str) -> Result<(), Fault> {
         let options = ContainerRemoveOpts::builder()
             .force(true)

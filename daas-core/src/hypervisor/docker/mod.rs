@@ -319,7 +319,7 @@ impl Docker {
         self.ensure_guard().await?;
         let answer = self.container(id).start().await;
         match answer.map_err(Fault::from) {
-            Err(fault) if fault.status() == Some(304) => Ok(()),
+            Err(fault) if fault.status() == Some(304) => self.reconnect(id).await,
             // The container is there and something that it needs is not: its network.
             Err(fault) if fault.status() == Some(404) => {
                 self.own_container(id).await?;
@@ -327,12 +327,26 @@ impl Docker {
                 Ok(self.container(id).start().await?)
             }
             Err(fault) if matches!(fault.status(), Some(400 | 500)) => {
-                self.clear_wedged(id).await?;
+                self.clear_wedged(id, &fault).await?;
                 Err(fault)
             }
             Err(fault) => Err(fault),
             Ok(()) => self.connect_gateways(&self.names.instance(id)).await,
         }
+    }
+
+    /// Starts a container once more that runs and is in no network: nobody gets there. An engine
+    /// that was killed while it started one may find it like that.
+    async fn reconnect(&self, id: InstanceId) -> Result<(), Fault> {
+        let seen = Seen::from(self.own_container(id).await?);
+        if (seen.status, seen.endpoint) != (Status::Running, None) {
+            return Ok(());
+        }
+        tracing::warn!(instance = %id, "starting a container again that runs without a network");
+        let options = ContainerStopOpts::builder().wait(Duration::ZERO).build();
+        self.container(id).stop(&options).await?;
+        self.reattach(id).await?;
+        Ok(self.container(id).start().await?)
     }
 
     /// What just makes a process, as health checks do, may escape the freezer; the engine gives
@@ -351,17 +365,32 @@ impl Docker {
         }
     }
 
-    /// Removes a container that the engine fails to start for the first time, so that the next
-    /// try makes another one; nobody has left anything in it. An engine that was killed while it
-    /// started one fails at that for ever ("task … already exists"), as it does where there are
-    /// two networks of its name.
-    async fn clear_wedged(&self, id: InstanceId) -> Result<(), Fault> {
+    /// Removes a container that the engine does not start, so that the next try makes another
+    /// one. An engine that was killed while it started one fails at that for ever, as its process
+    /// goes on ("task … already exists", "id already in use"; only who looks after the host can
+    /// end that), as it does where there are two networks of its name.
+    async fn clear_wedged(&self, id: InstanceId, fault: &Fault) -> Result<(), Fault> {
         let container = self.own_container(id).await?;
-        if container.state.status == Status::Created {
-            tracing::warn!(instance = %id, "removing a container that does not start");
+        let loses_nothing = match container.state.status {
+            // Never started: nobody has left anything in it.
+            Status::Created => true,
+            // What was left in it is in volumes that the next one gets.
+            Status::Ended => fault.to_string().contains("already") && self.keeps(id, &container),
+            _ => false,
+        };
+        if loses_nothing {
+            tracing::warn!(instance = %id, %fault, "removing a container that does not start");
             self.remove_container(&container.id).await?;
         }
         Ok(())
+    }
+
+    /// Whether all volumes of a container are such that another one of the instance gets them.
+    fn keeps(&self, id: InstanceId, container: &Inspected) -> bool {
+        let own = ["secrets", "home"].map(|what| self.names.volume(id, what));
+        container
+            .volumes()
+            .all(|name| own.iter().any(|own| own == name))
     }
 
     async fn remove_all(&self, id: InstanceId) -> Result<(), Fault> {
@@ -392,7 +421,6 @@ impl Docker {
         }
     }
 
-    /// They go with the container, unless somebody removed that by hand.
     async fn remove_volumes(&self, id: InstanceId) -> Result<(), Fault> {
         for Labelled { name, .. } in self.volumes(&self.names.of_one(id)).await? {
             let removed = self.api.volumes().get(name).delete().await;
@@ -582,7 +610,7 @@ impl Hypervisor for Docker {
             let options = ContainerStopOpts::builder().wait(within).build();
             let answer = self.container(id).stop(&options).await;
             match answer.map_err(Fault::from) {
-                Err(fault) if fault.status() == Some(304) => Ok(()),
+                Err(fault) if fault.status() == Some(304) => self.reconnect(id).await,
                 answer => answer,
             }
         };

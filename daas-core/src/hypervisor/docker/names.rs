@@ -41,6 +41,12 @@ impl Names {
         format!("{}-{id}", self.installation)
     }
 
+    /// Name of a volume of an instance. One that is found is used again: the home, where the
+    /// container is gone, and what an engine left that was killed while it created one.
+    pub(super) fn volume(&self, id: InstanceId, what: &str) -> String {
+        format!("{}-{what}", self.instance(id))
+    }
+
     /// Name of the guard.
     pub(super) fn guard(&self) -> String {
         format!("{}-guard", self.installation)
