@@ -57,6 +57,21 @@ pub(crate) async fn hypervisor(host: &HostConfig) -> Result<Arc<dyn Hypervisor>>
     }
 }
 
+/// The same for who only looks: nothing is made or started by what is asked of it, which the
+/// guard of a Docker engine otherwise is.
+///
+/// # Errors
+/// As above.
+pub(crate) async fn to_look_at(host: &HostConfig) -> Result<Arc<dyn Hypervisor>> {
+    let mut host = host.clone();
+    match &mut host.kind {
+        HostKind::Docker { config, .. } => config.network.guard = None,
+        #[cfg(feature = "proxmox")]
+        HostKind::Proxmox(_) => {}
+    }
+    hypervisor(&host).await
+}
+
 /// What turns desktops into instructions.
 pub(crate) fn gateway(config: &Config) -> Arc<dyn Gateway> {
     guacd(&config.guacd)

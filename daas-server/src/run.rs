@@ -100,7 +100,7 @@ pub fn run_check(config: &Config) -> Result<bool, RunError> {
     let (text, good) = runtime.block_on(async {
         let mut hosts = Vec::with_capacity(config.hosts.len());
         for host in &config.hosts {
-            hosts.push((host.name.clone(), backend::hypervisor(host).await));
+            hosts.push((host.name.clone(), backend::to_look_at(host).await));
         }
         check::check(config, &hosts).await
     });

@@ -6,6 +6,9 @@
     reason = "a failed test may panic"
 )]
 
+#[allow(dead_code, unreachable_pub, reason = "it is made for more tests")]
+#[path = "../../daas-core/tests/support/docker.rs"]
+mod docker;
 #[path = "support/program.rs"]
 mod program;
 
@@ -451,6 +454,39 @@ fn check_says_what_is_missing_and_what_to_do() {
         .output()
         .unwrap();
     assert!(text(&checked.stdout).contains("MISSING  database"));
+}
+
+/// Each image by itself, and nothing is made on the engine.
+#[test]
+fn check_looks_at_an_engine_and_leaves_it_as_it_is() {
+    if !docker::is_ready(&["guard"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let installation = format!("check-{}", std::process::id());
+    let said = |guard: &str| {
+        let mut command = plain_program(folder.path());
+        command.env("DAAS_DOCKER__INSTALLATION", &installation);
+        command.env("DAAS_DOCKER__GUARD", guard);
+        text(&command.arg("check").output().unwrap().stdout)
+    };
+    for (guard, expected) in [
+        (
+            "daas/guard",
+            "ok       network guard  image daas/guard is there",
+        ),
+        (
+            "no/guard",
+            "MISSING  network guard  image no/guard is not there",
+        ),
+    ] {
+        let said = said(guard);
+        assert!(said.contains("ok       docker"), "{said}");
+        assert!(said.contains(expected), "{expected:?} is not in {said}");
+    }
+    let label = format!("label=daas.installation={installation}");
+    let left = docker::docker(&["ps", "-aq", "--filter", &label]);
+    assert_eq!(left, "");
 }
 
 /// Starts the server and answers its output up to the address.
