@@ -627,6 +627,28 @@ fn what_is_left_of_an_instance_is_removed() {
     });
 }
 
+/// An engine that was killed while it made a volume has lost its labels.
+#[test]
+fn volumes_without_labels_are_used_and_removed() {
+    run(|engine| {
+        Box::pin(async move {
+            let id = InstanceId::random();
+            let own = || {
+                let name = format!("name={}", engine.name(id));
+                docker(&["volume", "ls", "-q", "--filter", &name])
+            };
+            for what in ["home", "secrets"] {
+                let name = format!("{}-{what}", engine.name(id));
+                docker(&["volume", "create", &name]);
+            }
+            engine.docker.create(&spec(&*engine, id)).await.unwrap();
+            assert_eq!(own().lines().count(), 2);
+            engine.docker.remove(id).await.unwrap();
+            assert_eq!(own(), "");
+        })
+    });
+}
+
 #[test]
 fn a_home_in_memory_is_not_kept() {
     let memory = |config: &mut Config| config.home = Home::Memory { mib: 64 };

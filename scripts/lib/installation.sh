@@ -4,11 +4,17 @@
 #   installation_remove NAME RANGE  removes all of it: desktops with their homes, networks,
 #                                   the guard and its rules
 
+# Those of desktops by their names: an engine that was killed may have lost the labels.
+named_volumes() {
+    docker volume ls -q | grep -E "^$1-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-(home|secrets)\$" || true
+}
+
 installation_remove() {
     local label="label=daas.installation=$1" table
     table=daas_${1//-/_}
     docker ps -aq --filter "$label" | xargs -r docker rm -fv > /dev/null
-    docker volume ls -q --filter "$label" | xargs -r docker volume rm -f > /dev/null
+    { docker volume ls -q --filter "$label"; named_volumes "$1"; } | sort -u \
+        | xargs -r docker volume rm -f > /dev/null
     # Gateways are in these networks, and are not ours to remove.
     for network in $(docker network ls -q --filter "$label"); do
         docker network inspect -f '{{range $id, $_ := .Containers}}{{$id}} {{end}}' "$network" \

@@ -61,10 +61,20 @@ impl Engine {
         for (id, _) in self.list(&["network", "ls"], "{{.Name}}")? {
             *found.networks.entry(id).or_default() += 1;
         }
-        for (id, _) in self.list(&["volume", "ls"], "{{.Name}}")? {
+        for id in self.volumes()? {
             *found.volumes.entry(id).or_default() += 1;
         }
         Some(found)
+    }
+
+    /// Whose volumes there are, by their names: an engine that was killed while it made one may
+    /// have lost its labels.
+    fn volumes(&self) -> Option<Vec<String>> {
+        let text = self.ask(&["volume", "ls", "--format", "{{.Name}}"])?;
+        let begin = format!("{}-", self.installation);
+        let own = text.lines().filter_map(|name| name.strip_prefix(&begin));
+        let ids = own.filter_map(|rest| Some(rest.rsplit_once('-')?.0.to_owned()));
+        Some(ids.collect())
     }
 
     /// What the engine says of the containers of rows that something is being done about.

@@ -110,10 +110,10 @@ fn resources(resources: Resources, cpus: u32) -> Value {
 
 /// Where something can be written: memory, and volumes that go with the instance.
 fn storage(spec: &Spec, config: &Config, names: &Names) -> Value {
-    let volume = |what: &str, target: &str| {
+    let volume = |name: &str, target: &str| {
         json!({
             "Type": "volume",
-            "Source": names.volume(spec.id, what),
+            "Source": name,
             "Target": target,
             "VolumeOptions": { "Labels": names.labels(spec.id) },
         })
@@ -122,9 +122,10 @@ fn storage(spec: &Spec, config: &Config, names: &Names) -> Value {
         "/tmp": "rw,nosuid,nodev,exec,mode=1777,size=512m",
         "/run": "rw,nosuid,nodev,noexec,mode=0755,uid=1000,gid=1000,size=64m",
     });
-    let mut volumes = vec![volume("secrets", SECRETS)];
+    let [secrets, home] = names.volumes(spec.id);
+    let mut volumes = vec![volume(&secrets, SECRETS)];
     match config.home {
-        Home::Volume => volumes.push(volume("home", "/home/user")),
+        Home::Volume => volumes.push(volume(&home, "/home/user")),
         Home::Memory { mib } => {
             memory["/home/user"] = json!(format!(
                 "rw,nosuid,nodev,exec,mode=0700,uid=1000,gid=1000,size={mib}m"

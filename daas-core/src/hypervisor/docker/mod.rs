@@ -40,6 +40,7 @@ mod usage;
 pub use config::{Config, Home, Installation, Network, ParseError, Probe, Subnet};
 pub use transport::{Endpoint, SshFiles, TlsFiles};
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
@@ -55,7 +56,6 @@ use tokio::time::{Instant, sleep, timeout};
 use self::container::{Inspected, Listed, Place, SECRETS, Seen, Status};
 use self::fault::{BACKEND, Fault};
 use self::guard::Image;
-use self::left::Labelled;
 use self::names::Names;
 use self::raw::{Raw, with_labels};
 use super::{
@@ -387,7 +387,7 @@ impl Docker {
 
     /// Whether all volumes of a container are such that another one of the instance gets them.
     fn keeps(&self, id: InstanceId, container: &Inspected) -> bool {
-        let own = ["secrets", "home"].map(|what| self.names.volume(id, what));
+        let own = self.names.volumes(id);
         container
             .volumes()
             .all(|name| own.iter().any(|own| own == name))
@@ -421,8 +421,12 @@ impl Docker {
         }
     }
 
+    /// Also those of which an engine that was killed while it made them has lost the labels.
     async fn remove_volumes(&self, id: InstanceId) -> Result<(), Fault> {
-        for Labelled { name, .. } in self.volumes(&self.names.of_one(id)).await? {
+        let labelled = self.volumes(&self.names.of_one(id)).await?;
+        let labelled = labelled.into_iter().map(|volume| volume.name);
+        let names: BTreeSet<String> = labelled.chain(self.names.volumes(id)).collect();
+        for name in names {
             let removed = self.api.volumes().get(name).delete().await;
             network::gone(removed.map_err(Fault::from))?;
         }

@@ -41,10 +41,12 @@ impl Names {
         format!("{}-{id}", self.installation)
     }
 
-    /// Name of a volume of an instance. One that is found is used again: the home, where the
-    /// container is gone, and what an engine left that was killed while it created one.
-    pub(super) fn volume(&self, id: InstanceId, what: &str) -> String {
-        format!("{}-{what}", self.instance(id))
+    /// Names of the volumes of an instance: of its password, and of its home. Those that are found
+    /// are used again: where the container is gone, and where an engine was killed while it created
+    /// one.
+    pub(super) fn volumes(&self, id: InstanceId) -> [String; 2] {
+        let name = self.instance(id);
+        ["secrets", "home"].map(|what| format!("{name}-{what}"))
     }
 
     /// Name of the guard.
