@@ -40,6 +40,11 @@ free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
+tables_of_guards() {
+    docker run --rm --network host --cap-drop ALL --cap-add NET_ADMIN --entrypoint nft daas/guard \
+        list tables | grep daas || true
+}
+
 # What a demo leaves behind; there should be nothing.
 left_behind() {
     docker ps -aq --filter "label=daas.installation=$1"
@@ -47,8 +52,8 @@ left_behind() {
     docker network ls -q --filter "label=daas.installation=$1"
     docker network ls -q --filter "name=^$1-"
     docker volume ls -q --filter "label=daas.installation=$1"
-    docker run --rm --network host --cap-drop ALL --cap-add NET_ADMIN --entrypoint nft daas/guard \
-        list tables | grep "daas_$1\$" || true
+    docker volume ls -q --filter "name=^$1-"
+    tables_of_guards | grep "daas_$1\$" || true
 }
 
 wait_until_ready() {

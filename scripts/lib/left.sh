@@ -1,4 +1,5 @@
-# Whether a run leaves anything outside of its folder. Sourced by scripts/test.
+# Whether a run leaves anything outside of its folder. Sourced by scripts/test, after
+# desktops.sh.
 # shellcheck shell=bash disable=SC2154
 
 # What there is on the engine that may be of a test, and the tables of guards.
@@ -10,8 +11,7 @@ on_engine() {
         docker volume ls --format 'volume {{.Name}} {{.Labels}}'
     } | awk '/daas/ { print $1, $2 }'
     docker image inspect daas/guard >/dev/null 2>&1 || return 0
-    docker run --rm --network host --cap-drop ALL --cap-add NET_ADMIN --entrypoint nft daas/guard \
-        list tables | grep 'daas' || true
+    tables_of_guards
 }
 
 # Programs that were built here, and containers of engines that a test started.
@@ -20,9 +20,11 @@ running() {
     target=$(realpath "${CARGO_TARGET_DIR:-target}")
     for process in /proc/[0-9]*; do
         exe=$(readlink "$process/exe") || continue
-        case $exe in
-            "$target"/* | */containerd-shim*) echo "process ${process#/proc/} $exe" ;;
-        esac
+        # The engine of this machine has its socket elsewhere.
+        if [[ $exe == "$target"/* ]] ||
+            { [[ $exe == */containerd-shim* ]] && grep -qs /exec/containerd/ "$process/cmdline"; }; then
+            echo "process ${process#/proc/} $exe"
+        fi
     done
 }
 

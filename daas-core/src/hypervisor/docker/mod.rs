@@ -313,7 +313,7 @@ impl Docker {
     }
 }
 
-/// Starting and removing.
+/// Starting, stopping and removing.
 impl Docker {
     async fn start_all(&self, id: InstanceId) -> Result<(), Fault> {
         self.ensure_guard().await?;
@@ -343,10 +343,19 @@ impl Docker {
             return Ok(());
         }
         tracing::warn!(instance = %id, "starting a container again that runs without a network");
-        let options = ContainerStopOpts::builder().wait(Duration::ZERO).build();
-        self.container(id).stop(&options).await?;
+        self.halt(id, Duration::ZERO).await?;
         self.reattach(id).await?;
         Ok(self.container(id).start().await?)
+    }
+
+    async fn halt(&self, id: InstanceId, within: Duration) -> Result<(), Fault> {
+        let options = ContainerStopOpts::builder().wait(within).build();
+        let answer = self.container(id).stop(&options).await;
+        match answer.map_err(Fault::from) {
+            // It has ended already.
+            Err(fault) if fault.status() == Some(304) => Ok(()),
+            answer => answer,
+        }
     }
 
     /// What just makes a process, as health checks do, may escape the freezer; the engine gives
@@ -610,15 +619,8 @@ impl Hypervisor for Docker {
 
     async fn stop(&self, id: InstanceId, within: Duration) -> Result<()> {
         let limit = self.config.call_timeout.saturating_add(within);
-        let call = async {
-            let options = ContainerStopOpts::builder().wait(within).build();
-            let answer = self.container(id).stop(&options).await;
-            match answer.map_err(Fault::from) {
-                Err(fault) if fault.status() == Some(304) => self.reconnect(id).await,
-                answer => answer,
-            }
-        };
-        self.timed(limit, "instance", "stopping", call).await
+        self.timed(limit, "instance", "stopping", self.halt(id, within))
+            .await
     }
 
     async fn suspend(&self, id: InstanceId) -> Result<()> {
